@@ -1,0 +1,89 @@
+"""A new home: its keys, its trust in its own development key, and the built-in plugins installed like anyone's."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pp_host import disk
+from pp_host.app.operator import record_operator
+from pp_host.config import Budget, Plugin, default_toml
+from pp_host.home import Home, place
+from pp_host.model import MICRO
+from pp_host.record.note import generate_key
+from pp_host.trust import archive, files, manifest
+from pp_host.trust.admit import attest
+from pp_host.trust.envelope import SIDECAR_SUFFIX
+from pp_host.trust.grants import Wish
+from pp_host.trust.keys import SigningKey
+from pp_host.trust.store import Store
+from pp_host.trust.truststore import TrustStore, enrol
+
+DEVELOPMENT_KEY = "development key of this home"
+BUILTINS = Path(__file__).parents[4] / "plugins_builtin"  # beside host/ in a checkout
+
+SOURCE_SAMPLE = "dev.probablyprofit.source-sample"
+AGENT_VALUE = "dev.probablyprofit.agent-value"
+OUTPUT_CONSOLE = "dev.probablyprofit.output-console"
+
+
+def starting_plugins(seed: int = 7) -> dict[str, Plugin]:
+    """What a new home runs in paper mode."""
+    budget = Budget(
+        order_micros=50 * MICRO, day_micros=2000 * MICRO, exposure_micros=500 * MICRO, orders_per_minute=30
+    )
+    return {
+        SOURCE_SAMPLE: Plugin(config={"markets": 40, "seed": seed}),
+        AGENT_VALUE: Plugin(budget=budget),
+        OUTPUT_CONSOLE: Plugin(),
+    }
+
+
+def found_home(path: Path | None, plugins: Mapping[str, Plugin] | None = None) -> Home:
+    """A new home at `path`, else at the default place, with `plugins` configured and the built-ins installed.
+
+    Errors: OperatorError; nothing is left behind.
+    """
+    return Home.create(place(path), default_toml(dict(plugins or starting_plugins())), _furnish)
+
+
+def _furnish(home: Home) -> None:
+    generate_key(home.keys / "record", home.origin)
+    key = SigningKey.generate()
+    public = key.public.line(DEVELOPMENT_KEY)
+    disk.write(home.keys / "dev", key.openssh(None))
+    disk.write(home.keys / "dev.pub", public.encode() + b"\n")
+    trust = TrustStore().with_key(enrol(public, DEVELOPMENT_KEY, ["*"], None))
+    trust.save(home.trust_file)
+    if BUILTINS.is_dir():
+        for folder in sorted(path for path in BUILTINS.iterdir() if (path / manifest.FILE).is_file()):
+            install_folder(home, folder, key, trust)
+
+
+def install_folder(home: Home, folder: Path, key: SigningKey, trust: TrustStore) -> str:
+    """Pack, sign and install a plugin's folder through the same door as a stranger's package; its id."""
+    members = archive.pack_folder(folder)
+    described, _ = manifest.of_package(members)
+    package, now = archive.write(members), datetime.now(UTC)
+    store = Store(home.store, home.grants)
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / f"{described.id}-{described.version}{archive.SUFFIX}"
+        files.write(file, package, 0o644)
+        sidecar = attest(package, key, archive_name=file.name, now=now)
+        files.write(file.with_name(file.name + SIDECAR_SUFFIX), sidecar, 0o644)
+        offer = store.offer(file, trust, Wish(), granted_by="pp init", now=now)
+    subject = {
+        "id": described.id,
+        "version": described.version,
+        "digest": hashlib.sha256(package).hexdigest(),
+    }
+    store.install(
+        offer,
+        lambda grant: record_operator(
+            home, "plugin.install", {**subject, "keyid": grant.keyid, "grant": grant.file_digest}
+        ),
+    )
+    return described.id

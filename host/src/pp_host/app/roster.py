@@ -1,0 +1,145 @@
+"""From the configured ids to what runs: every package read once, verified, and matched with its grant and budget."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pp_host.config import Config
+from pp_host.core.policy import Budget
+from pp_host.errors import OperatorError, Refused
+from pp_host.home import Home
+from pp_host.model import PluginRef
+from pp_host.supervisor.spec import PluginSpec
+from pp_host.trust.admit import VerifiedPlugin
+from pp_host.trust.capability import (
+    AccountRead,
+    Capability,
+    DecisionPropose,
+    MarketRead,
+    Notify,
+    RiskAdvise,
+)
+from pp_host.trust.grants import Grant
+from pp_host.trust.schema import validate_config
+from pp_host.trust.store import Store
+from pp_host.trust.truststore import TrustStore
+
+Held = TypeVar("Held", bound=Capability)
+
+# What a plugin of a kind is shown by being called at all; without it in the grant it is not called.
+NEEDED: Mapping[str, type[Capability]] = {"agent": MarketRead, "risk": RiskAdvise, "output": Notify}
+
+
+@dataclass(frozen=True, slots=True)
+class Enlisted:
+    """One plugin ready to start, and how much of the account its decisions may use; None: it may decide nothing."""
+
+    spec: PluginSpec
+    budget: Budget | None
+
+
+def enlist(home: Home, config: Config, ids: tuple[str, ...], *, level: str, seed: int) -> list[Enlisted]:
+    """Verify and load each plugin. OperatorError or Refused names the first that cannot run, and the remedy."""
+    if not ids:
+        raise OperatorError(
+            "pp.toml: no plugin is enabled", hint="set enabled = true for one, or name a set with --set"
+        )
+    trust = TrustStore.open(home.trust_file)
+    store = Store(home.store, home.grants)
+    enlisted = []
+    for plugin in ids:
+        verified, grant = store.load(plugin, trust)
+        _check_callable(grant, verified.manifest.kind)
+        settings = _settings(verified, config)
+        enlisted.append(Enlisted(_spec(verified, grant, settings, level, seed), _budget(grant, config)))
+    return enlisted
+
+
+def _check_callable(grant: Grant, kind: str) -> None:
+    needed = NEEDED.get(kind)
+    if needed is not None and _held(grant, needed) is None:
+        name = needed.__struct_config__.tag
+        raise Refused(
+            f"{grant.id}: its grant has no {name}, so this {kind} would never be called",
+            hint=f"install it again with {name} granted, or set enabled = false",
+        )
+
+
+def seed_of(seed: int, plugin: str) -> int:
+    """Every plugin has its own seed, the same in every run with the session's `seed`; 32 bits."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{plugin}".encode()).digest()[:4], "big")
+
+
+def _settings(verified: VerifiedPlugin, config: Config) -> dict[str, Any]:
+    plugin = verified.manifest.id
+    wanted = config.plugins[plugin].config if plugin in config.plugins else {}
+    if verified.schema is None:
+        if wanted:
+            raise OperatorError(
+                f"pp.toml: plugins.{plugin}.config: this plugin takes no settings", hint="remove the key"
+            )
+        return {}
+    return validate_config(verified.schema, wanted)
+
+
+def _spec(
+    verified: VerifiedPlugin, grant: Grant, settings: Mapping[str, Any], level: str, seed: int
+) -> PluginSpec:
+    manifest, limits = verified.manifest, grant.limits
+    account = _held(grant, AccountRead)
+    told = _held(grant, Notify)
+    return PluginSpec(
+        ref=PluginRef(manifest.id, manifest.version, verified.digest),
+        kind=manifest.kind,  # type: ignore[arg-type]  # the manifest refuses the kind `strategy` in this version
+        archive=verified.archive,
+        module=manifest.entry.module,
+        object=manifest.entry.object,
+        hooks=manifest.hooks,  # type: ignore[arg-type]  # RULES of the manifest name no other hooks
+        config=settings,
+        seed=seed_of(seed, manifest.id),
+        grant=grant.file_digest,
+        level=level,
+        account=account.precision if account else None,
+        events=frozenset(told.events)
+        if told and told.events is not None
+        else None
+        if told is None
+        else ALL_EVENTS,
+        detail=told.detail if told else "none",
+        memory_mb=limits.memory_mb,
+        tmp_mb=limits.tmp_mb,
+        cpu_seconds=limits.cpu_seconds_per_call,
+        wall_seconds=limits.wall_seconds_per_call,
+    )
+
+
+ALL_EVENTS = frozenset(
+    {"run.start", "cycle", "decision", "verdict", "fill", "settlement", "plugin", "run.end"}
+)
+
+
+def _budget(grant: Grant, config: Config) -> Budget | None:
+    """The smaller of what the grant and pp.toml allow."""
+    asked = _held(grant, DecisionPropose)
+    plugin = config.plugins.get(grant.id)
+    if asked is None or plugin is None:
+        return None
+    own = plugin.budget
+    return Budget(
+        order=min(asked.max_order_micros, own.order_micros),
+        day=min(asked.max_day_micros, own.day_micros),
+        exposure=_least(asked.max_exposure_micros, own.exposure_micros),
+        orders_per_minute=_least(asked.orders_per_minute, own.orders_per_minute),
+        markets=None if asked.markets == "any" else frozenset(asked.markets),
+    )
+
+
+def _least(granted: int | None, own: int) -> int:
+    return own if granted is None else min(granted, own)
+
+
+def _held(grant: Grant, kind: type[Held]) -> Held | None:
+    return next((one for one in grant.capabilities if isinstance(one, kind)), None)

@@ -1,0 +1,262 @@
+"""One run of the host, from taking the writer's lock to giving it back.
+
+The order is the argument: lock and verify the record, load and verify the plugins, reconcile the account, obey the
+latch, start the plugins, turn the cycles, tell the outputs the rest, stop everything, close the record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import anyio
+import msgspec
+from pp_sdk.types import Event
+
+from pp_host.app.journal import Journal
+from pp_host.app.operator import operator
+from pp_host.app.options import RunOptions, View
+from pp_host.app.policy import policy_of
+from pp_host.app.results import account_facts, equity_before, plugin_facts, record_facts, tape_facts
+from pp_host.app.roster import Enlisted, enlist
+from pp_host.app.stage import Stage, stage_of
+from pp_host.app.troupe import Troupe
+from pp_host.backtest.tape import TapeSource
+from pp_host.config import Config, load
+from pp_host.control import Ask, ControlServer, HostIdentity
+from pp_host.core.loop import cycle, recover, settle_only
+from pp_host.errors import Refused
+from pp_host.home import Home
+from pp_host.latch import clear_latch, read_latch
+from pp_host.ports import Ports
+from pp_host.record.log import Record
+from pp_host.record.note import load_key
+from pp_host.record.reader import RecordReader
+
+VERSION = version("probablyprofit-host")
+LEVEL = "L3"  # the one level this version builds
+
+
+def run_session(home: Home, options: RunOptions, view: View) -> dict[str, Any]:
+    """Run the host until its cycles are over or it is stopped; what came of it, as docs/CLI.md tells.
+
+    OperatorError, Refused: something is not in order, nothing was traded. PluginError: a plugin did not come up.
+    RecordError: the record failed and everything was stopped.
+    """
+    config = load(home.config_file, os.environ)
+    mode = options.mode or config.host.mode
+    if mode == "live":
+        raise Refused(
+            "live trading is not offered by this version", hint="use --mode paper or --mode dry-run"
+        )
+    run = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    with _recording(home, run) as record:
+        session = Session(home, config, replace(options, mode=mode), view, record, run)
+        try:
+            facts = anyio.run(session.play)
+        except BaseExceptionGroup as group:
+            raise _sole(group) from group
+    return {**facts, "record": record_facts(home)}
+
+
+@contextmanager
+def _recording(home: Home, run: str) -> Iterator[Record]:
+    record = Record.open(home.state, load_key(home.keys / "record"), home.origin, run=run)
+    try:
+        HostIdentity.of_this_process(run, time.time_ns() // 1000).write(home.state)
+        yield record
+    finally:
+        record.close()
+
+
+def _sole(error: BaseException) -> BaseException:
+    """The one error inside task groups around it; several stay a group, which is a bug of ours."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+class Session:
+    """The concrete things of one run."""
+
+    def __init__(
+        self, home: Home, config: Config, options: RunOptions, view: View, record: Record, run: str
+    ) -> None:
+        self._home, self._config, self._options, self._view = home, config, options, view
+        self._record, self._journal, self._run = record, Journal(record), run
+        self._turns = 0
+        self._killed = ""
+        self._hurry = False
+
+    async def play(self) -> dict[str, Any]:
+        self._scope = anyio.CancelScope()
+        config, journal = self._config, self._journal
+        chosen = config.set_named(self._options.plugin_set) if self._options.plugin_set else config.enabled()
+        enlisted = enlist(self._home, config, chosen, level=LEVEL, seed=self._options.seed)
+        if self._options.tape:
+            enlisted = [one for one in enlisted if one.spec.kind != "source"]
+        stage = stage_of(self._home, config, self._options, journal, run=self._run)
+        troupe = Troupe(enlisted, journal, stage.clock, self._view.line)
+        ports = Ports(
+            clock=stage.clock,
+            record=journal,
+            sources=TapeSource(stage.tape) if stage.tape else troupe.caller,
+            agents=troupe.caller,
+            advisers=troupe.caller,
+            outputs=troupe.fan,
+            venue=stage.venue,
+            kill=Switch(self._home),
+        )
+        before = equity_before(stage.book.ledger.balance, stage.book.ledger.marks.equity)
+        journal.append("host.start", {"pid": os.getpid(), "version": VERSION})
+        journal.append("run.start", self._opening(stage, chosen))
+        try:
+            async with self._serving(stage, troupe):
+                await recover(ports, stage.book)
+                self._obey_halt()
+                async with troupe.playing(hurry=lambda: self._hurry):
+                    await self._perform(ports, stage, enlisted)
+        finally:
+            stage.venue.close()
+        if self._killed:
+            raise Refused(f"halted: {self._killed}", hint="pp resume --reason ... allows trading again")
+        return self._closing(stage, troupe, before)
+
+    async def _perform(self, ports: Ports, stage: Stage, enlisted: list[Enlisted]) -> None:
+        """Every cycle until the moments or the operator's patience are over."""
+        policy = policy_of(self._config)
+        budgets = {one.spec.ref.id: one.budget for one in enlisted if one.budget is not None}
+        dry_run = self._options.mode == "dry-run"
+        ports.outputs.notify(Event(kind="run.start", at=stage.clock.now(), text=f"run {self._run}"))
+        with self._scope:
+            for moment in stage.moments:
+                await stage.clock.wait_until(moment)
+                await cycle(ports, stage.book, policy, budgets, dry_run=dry_run)
+                self._turns += 1
+                self._view.advance(self._turns, stage.total)
+            if stage.finale is not None:
+                await stage.clock.wait_until(stage.finale)
+                await settle_only(ports, stage.book)
+        ports.outputs.notify(Event(kind="run.end", at=stage.clock.now(), text=f"run {self._run}"))
+
+    @asynccontextmanager
+    async def _serving(self, stage: Stage, troupe: Troupe) -> AsyncIterator[None]:
+        """Be reachable: the identity file, the control socket, the signals."""
+
+        async def status(_: Ask) -> Mapping[str, Any]:
+            return self._status(stage, troupe)
+
+        async def stop(_: Ask) -> Mapping[str, Any]:
+            self._scope.cancel()
+            return {"stopping": True}
+
+        async def kill(ask: Ask) -> Mapping[str, Any]:
+            seq = self._record.append("state.kill", {"reason": ask.reason, "host": "alive"}, actor=operator())
+            await self._record.durable(seq)
+            self._killed = ask.reason or "killed"
+            self._scope.cancel()
+            return {"halted": True, "recorded": seq}
+
+        async def resume(ask: Ask) -> Mapping[str, Any]:
+            seq = self._record.append("state.resume", {"reason": ask.reason}, actor=operator())
+            await self._record.durable(seq)
+            clear_latch(self._home.state)
+            return {"recorded": seq}
+
+        handlers = {"status": status, "stop": stop, "kill": kill, "resume": resume}
+        async with ControlServer(self._home.state, handlers), anyio.create_task_group() as group:
+            group.start_soon(self._heed_signals)
+            yield
+            group.cancel_scope.cancel()
+
+    async def _heed_signals(self) -> None:
+        """Ctrl-C and SIGTERM stop; a second one does not wait for outputs. Never a kill."""
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for _ in signals:
+                self._hurry = self._scope.cancel_called
+                self._scope.cancel()
+                self._view.say(
+                    "stopping; once more to skip waiting for outputs" if not self._hurry else "stopping now"
+                )
+
+    def _obey_halt(self) -> None:
+        reason = read_latch(self._home.state) or self._recorded_halt()
+        if reason is not None:
+            raise Refused(f"halted: {reason}", hint="pp resume --reason ... allows trading again")
+
+    def _recorded_halt(self) -> str | None:
+        """The last kill in the record, unless it was resumed: a latch file that went missing lowers nothing."""
+        self._record.flush()
+        with RecordReader.open(self._home.state) as reader:
+            last = None
+            for last in reader.entries(("state.kill", "state.resume")):  # noqa: B007  # the last one is wanted
+                pass
+        return str(last.subject.get("reason", "")) if last and last.event == "state.kill" else None
+
+    def _opening(self, stage: Stage, chosen: tuple[str, ...]) -> dict[str, Any]:
+        options = self._options
+        return {
+            "account": stage.book.ledger.account,
+            "mode": "tape" if stage.tape else str(options.mode),
+            "plugins": list(chosen),
+            "seed": options.seed,
+            "config": self._config_digest(),
+            "tape": stage.tape.digest if stage.tape else "",
+        }
+
+    def _config_digest(self) -> str:
+        """What is in force, environment included."""
+        return hashlib.sha256(msgspec.json.encode(self._config)).hexdigest()
+
+    def _status(self, stage: Stage, troupe: Troupe) -> dict[str, Any]:
+        return {
+            "home": str(self._home.root),
+            "running": True,
+            "pid": os.getpid(),
+            "run": self._run,
+            "mode": self._options.mode,
+            "cycles": self._turns,
+            "latched": read_latch(self._home.state),
+            "plugins": plugin_facts(troupe.plugins),
+            **account_facts(stage),
+            "record": {"size": self._record.size, "root": self._record.root.hex()},
+        }
+
+    def _closing(self, stage: Stage, troupe: Troupe, before: int) -> dict[str, Any]:
+        facts = account_facts(stage)
+        totals = {
+            name: facts[name]
+            for name in ("decisions", "orders", "fills", "cash", "equity_end", "actions_digest")
+        }
+        self._journal.append("run.end", {"cycles": self._turns, **totals})
+        self._journal.append("host.stop", {"pid": os.getpid()})
+        return {
+            "home": str(self._home.root),
+            "run": self._run,
+            "account": stage.book.ledger.account,
+            "cycles": self._turns,
+            "seed": self._options.seed,
+            "plugins": plugin_facts(troupe.plugins),
+            "equity_start": before,
+            **facts,
+            **tape_facts(stage, self._turns),
+        }
+
+
+class Switch:
+    """Implements ports.KillSwitch by the latch file."""
+
+    def __init__(self, home: Home) -> None:
+        self._state = home.state
+
+    def latched(self) -> str | None:
+        return read_latch(self._state)

@@ -1,0 +1,113 @@
+"""The markets in sight, as columns that become a table.
+
+Laws: the board knows what to show, never when: who enters, ends and leaves is the tape's to say. Texts and
+fixed columns are made when the set of rows changes, quotes at every step. Its tables are trusted, because
+every value was bounded when it was read or made; the tests put each one through the checks for strangers. In
+quotes and times 0 is null, as the table's cells spell it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import accumulate
+
+from pp_sdk.table import OPEN, RESOLVED, TEXT_COLUMNS, Books, Columns, MarketTable, Texts
+
+from pp_host.backtest.market import Market
+from pp_host.backtest.quotes import NO_QUOTE, Quotes, TapeSettings
+
+YES_CELLS = ("yes_bid", "yes_bid_size", "yes_ask", "yes_ask_size")
+NO_CELLS = ("no_bid", "no_bid_size", "no_ask", "no_ask_size")
+SIDES = ("yes_bid", "yes_ask", "no_bid", "no_ask")
+
+Cells = dict[str, Sequence[int]]
+
+
+class Board:
+    """Rows are indices into `markets`, which are ordered by id."""
+
+    def __init__(self, markets: Sequence[Market], settings: TapeSettings) -> None:
+        self._markets = markets
+        self._tick = settings.tick
+        self._quote_of = Quotes(settings)
+        self._quotes = [NO_QUOTE] * (2 * len(markets))
+        self._quoted_at = [0] * len(markets)
+        self.arrange((), ())
+
+    def quote(self, slot: int, price: int, at: int) -> None:
+        """A new price for one outcome."""
+        self._quotes[slot] = self._quote_of[price]
+        self._quoted_at[slot // 2] = at
+
+    def arrange(self, rows: Sequence[int], ended: Collection[int]) -> None:
+        """Show these rows from now on, ascending; those that ended show what they pay, and no quotes."""
+        for index in ended:
+            self._quotes[2 * index] = self._quotes[2 * index + 1] = NO_QUOTE
+        markets = [self._markets[index] for index in rows]
+        payouts = [self._markets[index].yes_payout if index in ended else None for index in rows]
+        self._rows = tuple(rows)
+        self._starts = [market.opened_at or 0 for market in markets]
+        self._texts = _texts(markets)
+        self._ints: Cells = {
+            "status": [RESOLVED if index in ended else OPEN for index in rows],
+            "tick": [self._tick] * len(rows),
+            "min_size": [0] * len(rows),
+            "ends_at": [market.ends_at or 0 for market in markets],
+            "yes_payout": [payout or 0 for payout in payouts],
+        }
+        self._valid = {
+            "ends_at": _bitmap(self._ints["ends_at"]),
+            "yes_payout": _bitmap(payout is not None for payout in payouts),
+        }
+
+    def table(self, now: int) -> MarketTable:
+        """The rows as they stand at `now`."""
+        cells = self._cells(now)
+        columns = Columns(
+            texts=self._texts,
+            ints=self._ints | cells,
+            valid=self._valid | {name: _bitmap(values) for name, values in cells.items() if 0 in values},
+            books=_books(cells),
+        )
+        return MarketTable.trusted(columns.block())
+
+    def _cells(self, now: int) -> Cells:
+        """The columns that may differ from step to step."""
+        yes = [self._quotes[2 * index] for index in self._rows]
+        no = [self._quotes[2 * index + 1] for index in self._rows]
+        return {
+            **_turned(YES_CELLS, yes),
+            **_turned(NO_CELLS, no),
+            "quoted_at": [self._quoted_at[index] for index in self._rows],
+            "opened_at": [start if start <= now else 0 for start in self._starts],
+        }
+
+
+def _turned(names: Sequence[str], rows: Sequence[Sequence[int]]) -> Cells:
+    """Rows to columns."""
+    return dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(names, ())
+
+
+def _bitmap(valid: Iterable[object]) -> bytes:
+    """As MarketTable.valid gives it: row i is bit i % 8 of byte i // 8, filled up to whole int64s."""
+    digits = "".join(["1" if flag else "0" for flag in valid])
+    return int(digits[::-1] or "0", 2).to_bytes((len(digits) + 63) // 64 * 8, "little")
+
+
+def _books(cells: Mapping[str, Sequence[int]]) -> Books:
+    """At most one level a side: the best quote is the whole book."""
+    prices = [price for side in SIDES for price in cells[side]]
+    sizes = [size for side in SIDES for size in cells[f"{side}_size"]]
+    return Books(
+        array("q", accumulate(map(bool, prices), initial=0)).tobytes(),
+        array("q", filter(None, prices)).tobytes(),
+        array("q", filter(None, sizes)).tobytes(),
+    )
+
+
+def _texts(markets: Sequence[Market]) -> Texts:
+    columns = {
+        column.name: [getattr(market, column.name, "") for market in markets] for column in TEXT_COLUMNS
+    }
+    return Texts.of(columns)

@@ -1,0 +1,75 @@
+"""What one cell of a tape may hold, and what it becomes inside.
+
+Laws: times become microseconds UTC, prices become micro-USD, both integers and exact; null and NaN are the
+same unknown. What cannot be is an OperatorError; the reader adds file, column and row to it. Texts are
+strangers': bounded here as the market table bounds them, and never shown raw in an error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from decimal import Decimal
+
+from pp_sdk.table import TEXT_COLUMNS
+
+from pp_host.errors import OperatorError
+from pp_host.model import MICRO
+
+MILLISECOND = 1000
+LAST_MILLISECOND = 253_402_300_799_999  # the year 9999; microseconds or nanoseconds lie far behind it
+MOST_BYTES = {column.name: column.most for column in TEXT_COLUMNS}
+
+TIME_HINT = "times are milliseconds since 1970 UTC"
+PRICE_HINT = "prices are dollars per share, from 0 to 1"
+
+
+def shown(value: object) -> str:
+    """A stranger's value, fit for one line on a terminal."""
+    spelled = ascii(value)
+    return spelled if len(spelled) <= 80 else spelled[:77] + "..."
+
+
+def name(value: str | None) -> str:
+    """A text that identifies something: present and short."""
+    if not value:
+        raise OperatorError("empty", hint="every row names its market and outcome")
+    return _bounded(value, MOST_BYTES["id"])
+
+
+def text(column: str) -> Callable[[str | None], str]:
+    """Texts as the market table's `column` holds them; unknown becomes empty."""
+    most = MOST_BYTES[column]
+    return lambda value: _bounded(value or "", most)
+
+
+def moment(value: float | None) -> int:
+    """Milliseconds to microseconds."""
+    if value is None:
+        raise OperatorError("no time", hint=TIME_HINT)
+    if not 0 <= value <= LAST_MILLISECOND or value != int(value):
+        raise OperatorError(f"{value} is not a time", hint=TIME_HINT)
+    return int(value) * MILLISECOND
+
+
+def moment_or_none(value: float | None) -> int | None:
+    return None if value is None or math.isnan(value) else moment(value)
+
+
+def price(value: float | None) -> int:
+    """Dollars to the nearest micro-USD; Decimal sees every digit of the float."""
+    if value is None:
+        raise OperatorError("no price", hint=PRICE_HINT)
+    if not 0 <= value <= 1:
+        raise OperatorError(f"{value} is not a price", hint=PRICE_HINT)
+    return round(Decimal(value) * MICRO)
+
+
+def price_or_none(value: float | None) -> int | None:
+    return None if value is None or math.isnan(value) else price(value)
+
+
+def _bounded(value: str, most: int) -> str:
+    if len(value.encode()) > most:
+        raise OperatorError(f"longer than {most} bytes: {shown(value)}", hint="shorten it")
+    return value

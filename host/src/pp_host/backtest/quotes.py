@@ -1,0 +1,70 @@
+"""A recorded price point becomes a quote: one level a side, around the point and never inside it.
+
+Laws: rounding is outward (bid down, ask up), so that nothing fills at the recorded price itself. A side that
+would leave [tick, 1 - tick] is absent. Prices are micro-USD per share, sizes micro-shares.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from pp_host.errors import OperatorError
+from pp_host.model import MICRO
+
+
+class TapeSettings(Struct, frozen=True, kw_only=True):
+    """How points become books: [tape] of pp.toml. Depth is micro-USD on each side, tick is micro-USD."""
+
+    spread_ticks: int
+    depth: int
+    tick: int
+
+    def __post_init__(self) -> None:
+        if self.spread_ticks < 1:
+            raise OperatorError(
+                f"pp.toml: tape.spread_ticks: {self.spread_ticks} would put the bid at the ask",
+                hint="set it to 1 or more",
+            )
+        if self.depth < 1:
+            raise OperatorError("pp.toml: tape.depth_usd: nothing could trade", hint="set it above 0")
+        if self.tick < 1 or self.tick > MICRO // 2 or MICRO % self.tick:
+            raise OperatorError(
+                f"pp.toml: tape.tick: {self.tick} millionths do not divide one dollar",
+                hint="use a step such as 0.01, 0.001 or 0.0005",
+            )
+
+
+class PointQuote(NamedTuple):
+    """Four cells of the market table, which spells an absent side 0."""
+
+    bid: int
+    bid_size: int
+    ask: int
+    ask_size: int
+
+
+NO_QUOTE = PointQuote(0, 0, 0, 0)
+
+
+class Quotes(dict[int, PointQuote]):
+    """Quotes by recorded price, each worked out once: a tape repeats few distinct prices."""
+
+    def __init__(self, settings: TapeSettings) -> None:
+        super().__init__()
+        self._settings = settings
+
+    def __missing__(self, price: int) -> PointQuote:
+        tick = self._settings.tick
+        margin = self._settings.spread_ticks * tick
+        bid = price // tick * tick - margin
+        ask = -(-price // tick) * tick + margin
+        quote = self[price] = PointQuote(*self._side(bid), *self._side(ask))
+        return quote
+
+    def _side(self, price: int) -> tuple[int, int]:
+        """Price and size of one side, or twice 0 outside the range."""
+        if not self._settings.tick <= price <= MICRO - self._settings.tick:
+            return 0, 0
+        return price, self._settings.depth * MICRO // price

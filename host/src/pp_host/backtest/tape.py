@@ -1,0 +1,142 @@
+"""A recorded stretch of market history, played step by step as if it were live.
+
+Laws: a table shows what was knowable at its time and nothing else. A market is in sight from its first price
+until the one step that shows it resolved; rows follow the ids, never the files, so that a tape cut short
+plays the same tables up to the cut. What was written down afterwards (volume, last trade, the book at the
+close, the time of the last price) is never read. Time only moves forward.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pp_sdk.table import MarketTable
+from pp_sdk.types import SnapshotRequest
+
+from pp_host.backtest.board import Board
+from pp_host.backtest.market import NEVER, Market
+from pp_host.backtest.quotes import TapeSettings
+from pp_host.errors import OperatorError
+from pp_host.model import PluginRef, Sighting
+
+if TYPE_CHECKING:
+    from pp_host.backtest.recording import PriceFile
+
+__all__ = ["Tape", "TapeSettings", "TapeSource"]
+
+
+class Tape:
+    """The recorded markets of one folder and a place in them.
+
+    digest:   what `cat markets.parquet prices.parquet | sha256sum` says
+    markets:  how many have a price
+    outcomes: how many of those have a recorded outcome; each is shown resolved once
+    steps:    distinct times of the prices
+    """
+
+    def __init__(
+        self, markets: Sequence[Market], prices: PriceFile, digest: str, settings: TapeSettings
+    ) -> None:
+        survey = prices.survey()
+        self._moments = survey.moments
+        self._ends = [market.end(survey.moments[-1]) for market in markets]
+        self._known_ends = [self._ends[index] for index in survey.priced if self._ends[index] < NEVER]
+        self.digest = digest
+        self.markets = len(survey.priced)
+        self.outcomes = len(self._known_ends)
+        self.steps = len(survey.moments)
+        self._points = prices.points()
+        self._point = next(self._points, None)
+        self._board = Board(markets, settings)
+        self._rows: list[int] = []
+        self._ended: frozenset[int] = frozenset()
+        self._entered = bytearray(len(markets))
+        self._next_end = NEVER
+        self._now = -1
+        self._table = self._board.table(self._now)
+
+    @classmethod
+    def open(cls, folder: Path, settings: TapeSettings) -> Tape:
+        """Read and check both files. Raises OperatorError naming file, column and row."""
+        if find_spec("pyarrow") is None:
+            raise OperatorError(
+                "playing a tape needs pyarrow, which is not installed",
+                hint="set up with `make setup`, which installs pyarrow",
+            )
+        from pp_host.backtest.recording import PriceFile, read_markets
+
+        markets_path, prices_path = folder / "markets.parquet", folder / "prices.parquet"
+        markets_bytes, prices_bytes = _bytes(markets_path), _bytes(prices_path)
+        digest = hashlib.sha256(markets_bytes)
+        digest.update(prices_bytes)
+        markets = read_markets(markets_path, markets_bytes)
+        return cls(markets, PriceFile(prices_path, prices_bytes, markets), digest.hexdigest(), settings)
+
+    def moments(self) -> Iterator[int]:
+        """Every distinct time of a price, ascending, microseconds UTC."""
+        return iter(self._moments)
+
+    def finale(self) -> int | None:
+        """The moment that settles what outlives the last step, or None when nothing does."""
+        last_end = max(self._known_ends, default=-1)
+        return last_end + 1 if last_end >= self._moments[-1] else None
+
+    def table_at(self, now: int) -> MarketTable:
+        """The markets as they stood at `now`, which may not be earlier than the call before."""
+        if now < self._now:
+            raise ValueError(f"a tape does not run backwards: {now} after {self._now}")
+        if now > self._now:
+            self._now = now
+            self._advance(now)
+            self._table = self._board.table(now)
+        return self._table
+
+    def _advance(self, now: int) -> None:
+        """Take in what happened up to `now`; rearrange the board only when rows enter, end or leave."""
+        entered = self._take_points(now)
+        if not entered and now <= self._next_end:
+            return
+        self._rows = sorted([index for index in self._rows if index not in self._ended] + entered)
+        self._ended = frozenset(index for index in self._rows if self._ends[index] < now)
+        self._next_end = min((self._ends[index] for index in self._rows), default=NEVER)
+        self._board.arrange(self._rows, self._ended)
+
+    def _take_points(self, now: int) -> list[int]:
+        """Quote from the points up to `now`, leaving out those after a market's end; return the newcomers."""
+        entered = []
+        while self._point is not None and self._point[0] <= now:
+            at, slot, price = self._point
+            index = slot // 2
+            if at <= self._ends[index]:
+                self._board.quote(slot, price, at)
+            if not self._entered[index]:
+                self._entered[index] = True
+                entered.append(index)
+            self._point = next(self._points, None)
+        return entered
+
+
+class TapeSource:
+    """The tape as the one source of a run. No plugin was called, so there is no call to name."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+        self._ref = PluginRef("tape", "1", tape.digest)
+
+    async def snapshot(self, request: SnapshotRequest) -> Sequence[Sighting]:
+        """The table at `request.now`. Every end is shown once to everybody, so `held` adds nothing."""
+        return (Sighting(source=self._ref, table=self._tape.table_at(request.now), call=None),)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise OperatorError(
+            f"{path}: {error.strerror}",
+            hint="--tape names a folder with prices.parquet and markets.parquet",
+        ) from error

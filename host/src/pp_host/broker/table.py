@@ -1,0 +1,133 @@
+"""What a running plugin may say to the host, as a table.
+
+A method that is not in RULES ends the plugin: there is no soft answer to a question nobody may ask (when each may be
+asked is the wire's own table). A well-formed request that policy refuses raises RequestRefused: a typed error reply,
+recorded; too many of those a minute end the plugin too. Names pair across the wall: the SDK's `clock.now` is answered
+by `answer_clock_now`, an event `log.write` is heard by `hear_log_write`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from msgspec import Raw, Struct
+from pp_sdk.wire import messages
+from pp_sdk.wire.messages import decode_body
+
+from pp_host.broker.quota import TokenBucket
+from pp_host.errors import PluginViolation, RequestRefused
+from pp_host.limits import LIMITS
+from pp_host.model import PluginRef
+from pp_host.ports import Clock, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks: the connection is the identity, so this is never taken from a message."""
+
+    plugin: PluginRef
+    grant: str
+    messages: TokenBucket = field(
+        default_factory=lambda: TokenBucket.a_second(LIMITS.wire.requests_per_second)
+    )
+    log_bytes: TokenBucket = field(
+        default_factory=lambda: TokenBucket.a_minute(LIMITS.wire.log_bytes_per_minute)
+    )
+    refusals: TokenBucket = field(
+        default_factory=lambda: TokenBucket.a_minute(LIMITS.wire.refusals_per_minute)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the handlers work with."""
+
+    clock: Clock
+    record: Record
+
+
+Hear = Callable[[Means, Asker, Raw], None]
+Answer = Callable[[Means, Asker, Raw], Awaitable[Struct]]
+
+
+def hear_log_write(means: Means, asker: Asker, body: Raw) -> None:
+    line = decode_body(body, messages.LogWrite)
+    if not asker.log_bytes.take(len(bytes(body))):
+        raise PluginViolation(f"more than {LIMITS.wire.log_bytes_per_minute} bytes of log a minute")
+    means.record.append(
+        "plugin.log",
+        {"level": line.level, "message": line.message},
+        plugin=asker.plugin,
+        capability="log",
+        verdict="allow",
+    )
+
+
+async def answer_clock_now(means: Means, asker: Asker, body: Raw) -> Struct:
+    decode_body(body, messages.ClockNow)
+    return messages.Now(now=means.clock.now())
+
+
+EVENTS: Mapping[str, Hear] = {"log.write": hear_log_write}
+REQUESTS: Mapping[str, Answer] = {"clock.now": answer_clock_now}
+
+
+class Broker:
+    """Hears and answers every plugin by the same tables."""
+
+    def __init__(
+        self, means: Means, *, events: Mapping[str, Hear] = EVENTS, requests: Mapping[str, Answer] = REQUESTS
+    ) -> None:
+        self._means = means
+        self._events = events
+        self._requests = requests
+
+    def hear(self, asker: Asker, method: str, body: Raw) -> None:
+        """Take an event. PluginViolation or ProtocolError: the plugin ends."""
+        self._count(asker)
+        handler = self._events.get(method)
+        if handler is None:
+            raise PluginViolation(f"said {method!r}, which nobody may")
+        handler(self._means, asker, body)
+
+    async def answer(self, asker: Asker, method: str, body: Raw) -> Struct:
+        """The reply to a request. RequestRefused: say no and go on. PluginViolation, ProtocolError: the plugin ends."""
+        self._count(asker)
+        handler = self._requests.get(method)
+        if handler is None:
+            raise PluginViolation(f"asked {method!r}, which nobody may")
+        try:
+            return await handler(self._means, asker, body)
+        except RequestRefused as refusal:
+            self._means.record.append(
+                "capability.deny",
+                {"method": method, "code": refusal.code},
+                plugin=asker.plugin,
+                capability=method,
+                verdict="deny",
+                rule=asker.grant,
+            )
+            if not asker.refusals.take(1):
+                raise PluginViolation(
+                    f"more than {LIMITS.wire.refusals_per_minute} refused requests a minute"
+                ) from refusal
+            raise
+
+    def _count(self, asker: Asker) -> None:
+        if not asker.messages.take(1):
+            raise PluginViolation(f"more than {LIMITS.wire.requests_per_second} messages a second")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The broker as one plugin sees it."""
+
+    broker: Broker
+    asker: Asker
+
+    def hear(self, method: str, body: Raw) -> None:
+        self.broker.hear(self.asker, method, body)
+
+    def answer(self, method: str, body: Raw) -> Awaitable[Struct]:
+        return self.broker.answer(self.asker, method, body)

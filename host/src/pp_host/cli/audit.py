@@ -1,0 +1,149 @@
+"""`pp audit`: the record checked and read. Entries hold strangers' text: it is escaped when shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from pp_host.cli.output import HomeOption, JsonOption, printable, show
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pp_host.record.entry import Entry
+    from pp_host.record.reader import Why
+
+app = typer.Typer(help="The record: what happened, provably.", no_args_is_help=True)
+
+
+@app.command()
+def verify(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Check every entry and every signed checkpoint against the record's public key."""
+    from pp_host.errors import RecordError
+    from pp_host.home import Home
+    from pp_host.record.note import load_verifier, vkey_path
+    from pp_host.record.verify import verify as verify_record
+
+    opened = Home.open(home)
+    path = vkey_path(opened.keys / "record")
+    verifier = load_verifier(path)
+    if verifier.name != opened.origin:
+        hint = "the key in the home was exchanged, or its configuration"
+        raise RecordError(f"{path} is the key of {verifier.name}, the record of {opened.origin}", hint=hint)
+    verified = verify_record(opened.state, verifier)
+    document = {
+        "ok": True,
+        "origin": verified.origin,
+        "size": verified.size,
+        "root": verified.root.hex(),
+        "checkpoints": verified.checkpoints,
+        "vkey": verifier.vkey,
+    }
+    lines = [
+        f"record verified: {verified.size} entries under {verified.checkpoints} signed checkpoints",
+        f"root    {verified.root.hex()}",
+        f"origin  {verified.origin}",
+        f"key     {verifier.vkey}",
+    ]
+    show(document, lambda console: _print(console, lines), as_json=as_json)
+
+
+@app.command()
+def tail(
+    home: HomeOption = None,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many entries.")] = 20,
+    plugin: Annotated[str, typer.Option(metavar="ID", help="Only what this plugin did or was given.")] = "",
+    event: Annotated[str, typer.Option(metavar="EVENT", help="Only this event, such as order.fill.")] = "",
+    verdict: Annotated[str, typer.Option(metavar="VERDICT", help="Only allow, deny or error.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Show the newest entries."""
+    from pp_host.home import Home
+    from pp_host.record.reader import RecordReader
+
+    with RecordReader.open(Home.open(home).state) as reader:
+        entries = reader.tail(count, plugin=plugin, event=event, verdict=verdict)
+    show({"entries": _plain(entries)}, lambda console: _print(console, map(_line, entries)), as_json=as_json)
+
+
+@app.command("show")
+def show_entry(
+    seq: Annotated[int, typer.Argument(metavar="SEQ", min=0, max=2**63 - 1, help="The entry's number.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one entry in full."""
+    from pp_host.home import Home
+    from pp_host.record.reader import RecordReader
+
+    with RecordReader.open(Home.open(home).state) as reader:
+        entry = reader.entry(seq)
+    document = msgspec.to_builtins(entry)
+    lines = [f"{name:12}{_value(value)}" for name, value in document.items()]
+    show(document, lambda console: _print(console, lines), as_json=as_json)
+
+
+@app.command()
+def why(
+    order: Annotated[str, typer.Argument(metavar="ORDER", help="The order's id, or its beginning.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how an order came about: from its fill back to the snapshot, and whose code took part."""
+    from pp_host.home import Home
+    from pp_host.record.reader import RecordReader
+
+    with RecordReader.open(Home.open(home).state) as reader:
+        told = reader.why(order)
+    document = {
+        "order": told.order,
+        "chain": _plain(told.chain),
+        "life": _plain(told.life),
+        "plugins": _plain(told.plugins),
+    }
+    show(document, lambda console: _print(console, _story(told)), as_json=as_json)
+
+
+def _story(told: Why) -> Iterator[str]:
+    """A tree in lines of any length: rich's own would crop them, and half a digest is none."""
+    yield f"order {printable(told.order)}"
+    yield "├ why, from effect to cause"
+    for depth, entry in enumerate(told.chain):
+        yield f"│ {'  ' * depth}└ {_line(entry)}"
+    yield "├ what became of it"
+    yield from (f"│ ├ {_line(entry)}" for entry in told.life)
+    yield "└ whose code"
+    yield from (f"  ├ {_line(entry)}" for entry in told.plugins)
+
+
+def _line(entry: Entry) -> str:
+    """An entry on one line, safe to print."""
+    who = entry.actor
+    name = (
+        f"{who.kind} {who.id}@{who.version} sha256:{who.digest[:16]}"
+        if who.digest
+        else f"{who.kind} {who.id}"
+    )
+    judged = f"{entry.verdict} {entry.rule}" if entry.verdict else entry.rule
+    parts = (f"#{entry.seq}", entry.ts, entry.event, name, judged, _value(entry.subject))
+    return "  ".join(printable(part.strip()) for part in parts if part.strip())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{printable(key)}={_value(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(inner) for inner in value) + "]"
+    return "" if value is None else printable(str(value))
+
+
+def _plain(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+    return [msgspec.to_builtins(entry) for entry in entries]
+
+
+def _print(console: Console, lines: Iterable[str]) -> None:
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)

@@ -1,0 +1,82 @@
+"""`pp doctor`: every wall with its proof and remedy, and what else a session needs."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pp_host.cli.output import HomeOption, JsonOption, printable, show
+from pp_host.errors import OperatorError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+DISK_LOW_BYTES = 1 << 30
+
+
+def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Which walls stand on this machine, and what to do about those that do not."""
+    from pp_host.sandbox.probe import probe
+
+    level, walls = probe()
+    document: dict[str, Any] = {
+        "level": level,
+        "walls": [{"name": w.name, "ok": w.ok, "proof": w.proof, "remedy": w.remedy} for w in walls],
+        "checks": [*_machine(), *_home(home)],
+    }
+    show(document, lambda console: _draw(console, document), as_json=as_json)
+
+
+def _machine() -> list[dict[str, Any]]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return [
+        _check("python", sys.version_info >= (3, 11), version, "Python 3.11 or newer"),
+        _check(
+            "sqlite", sqlite3.sqlite_version_info >= (3, 37), sqlite3.sqlite_version, "SQLite 3.37 or newer"
+        ),
+    ]
+
+
+def _home(path: Path | None) -> list[dict[str, Any]]:
+    import os
+
+    from pp_host.config import load
+    from pp_host.home import Home
+    from pp_host.latch import read_latch
+
+    try:
+        home = Home.open(path)
+        load(home.config_file, os.environ)
+    except OperatorError as error:
+        return [_check("home", False, str(error), error.hint)]
+    free = shutil.disk_usage(home.root).free
+    latch = read_latch(home.state)
+    return [
+        _check("home", True, str(home.root), ""),
+        _check(
+            "disk",
+            free >= DISK_LOW_BYTES,
+            f"{free >> 20} MB free",
+            "free some disk: a record that cannot be written stops trading",
+        ),
+        _check("kill latch", latch is None, latch or "not raised", "pp resume --reason ..."),
+    ]
+
+
+def _check(name: str, ok: bool, proof: str, remedy: str) -> dict[str, Any]:
+    return {"name": name, "ok": ok, "proof": proof, "remedy": "" if ok else remedy}
+
+
+def _draw(console: Console, document: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    console.print(f"level {document['level']}")
+    for title, rows in (("Walls", document["walls"]), ("Checks", document["checks"])):
+        table = Table("", "", "proof", "remedy", title=title, title_justify="left")
+        for row in rows:
+            mark = "[green]ok[/green]" if row["ok"] else "[red]missing[/red]"
+            table.add_row(row["name"], mark, printable(row["proof"]), printable(row["remedy"]))
+        console.print(table)

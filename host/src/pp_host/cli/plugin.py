@@ -1,0 +1,291 @@
+"""`pp plugin`: the author's side (keygen, pack, sign, verify), the operator's (install, list, show)."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pp_host.cli.output import HomeOption, JsonOption, printable, show
+from pp_host.errors import OperatorError, Refused
+from pp_host.limits import LIMITS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pp_host.home import Home
+    from pp_host.trust.grants import Grant, Wish
+    from pp_host.trust.keys import SigningKey
+    from pp_host.trust.store import Offer, Store
+
+app = typer.Typer(help="Make, sign, check and install plugins.", no_args_is_help=True)
+
+PackageFile = Annotated[Path, typer.Argument(metavar="FILE", help="A package, NAME-VERSION.ppz.")]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option("--passphrase-file", metavar="F", help="A file of mode 0600 that holds the passphrase."),
+]
+
+
+@app.command()
+def keygen(
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The private key's file; the public one is OUT.pub.")
+    ],
+    passphrase_file: PassphraseFile = None,
+    _home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a publisher's key, in OpenSSH's format."""
+    from pp_host.trust import files
+    from pp_host.trust.keys import SigningKey
+
+    public = out.with_name(out.name + ".pub")
+    for path in (out, public):
+        if path.exists():
+            raise OperatorError(f"{path}: exists already", hint="keys are never overwritten; name another")
+    passphrase = _passphrase_in(passphrase_file) if passphrase_file else None
+    key = SigningKey.generate()
+    files.write(out, key.openssh(passphrase), 0o600)
+    files.write(public, key.public.line(out.name).encode() + b"\n", 0o644)
+    if passphrase is None:
+        name = printable(str(out))
+        sys.stderr.write(f"pp: warning: {name} has no passphrase: whoever reads it can sign in your name\n")
+    names = {"private": str(out), "public": str(public), "keyid": key.public.keyid}
+    document = {**names, "passphrase": passphrase is not None}
+    show(document, _told(str(public), f"keyid {key.public.keyid}"), as_json=as_json)
+
+
+@app.command()
+def pack(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The plugin's folder, with plugin.yaml in it.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the package goes.")] = Path(),
+    _home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Pack a folder into one canonical file: the same bytes on every machine."""
+    import hashlib
+
+    from pp_host.trust import archive, files, manifest
+
+    members = archive.pack_folder(folder)
+    described, _ = manifest.of_package(members)
+    package = archive.write(members)
+    path = out / f"{described.id}-{described.version}{archive.SUFFIX}"
+    files.write(path, package, 0o644)
+    digest = hashlib.sha256(package).hexdigest()
+    document = {"path": str(path), "digest": digest, "files": sorted(members), "bytes": len(package)}
+    show(document, _told(str(path), f"sha256 {digest}"), as_json=as_json)
+
+
+@app.command()
+def sign(
+    file: PackageFile,
+    key: Annotated[Path | None, typer.Option("--key", metavar="K", help="Your private key.")] = None,
+    dev: Annotated[bool, typer.Option("--dev", help="Sign with this home's development key.")] = False,
+    passphrase_file: PassphraseFile = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sign a package, after checks 4 and 5, into FILE.sigstore.json beside it."""
+    from pp_host.trust import files
+    from pp_host.trust.admit import attest
+    from pp_host.trust.envelope import SIDECAR_SUFFIX
+
+    if dev == (key is not None):
+        raise OperatorError("name one key", hint="--key K for a publisher's key, --dev for this home's own")
+    signing = _signing_key(_open(home).keys / "dev" if key is None else key, passphrase_file)
+    package = files.read(file, LIMITS.package.archive_bytes)
+    sidecar = file.with_name(file.name + SIDECAR_SUFFIX)
+    files.write(sidecar, attest(package, signing, archive_name=file.name, now=datetime.now(UTC)), 0o644)
+    keyid = signing.public.keyid
+    show({"path": str(sidecar), "keyid": keyid}, _told(str(sidecar), f"keyid {keyid}"), as_json=as_json)
+
+
+@app.command()
+def verify(file: PackageFile, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Check a package as install would, by the numbered checks; nothing is installed."""
+    from pp_host.trust import admit, store
+    from pp_host.trust.truststore import TrustStore
+
+    place = _open(home)
+    document: dict[str, Any] = {"ok": True, "check": None, "reason": ""}
+    try:
+        package, sidecar = store.read_package(file)
+        plugin = admit.verify(package, sidecar, TrustStore.open(place.trust_file), archive_name=file.name)
+        store.Store(place.store, place.grants).check_succession(plugin)
+    except admit.Rejected as rejected:
+        if not as_json:
+            raise
+        document = {"ok": False, "check": rejected.check, "reason": rejected.reason}
+        show(document | dict.fromkeys(("id", "version", "digest", "keyid")), _told(), as_json=True)
+        raise typer.Exit(rejected.exit_status) from None
+    described = plugin.manifest
+    document |= {
+        "id": described.id,
+        "version": described.version,
+        "digest": plugin.digest,
+        "keyid": plugin.keyid,
+    }
+    line = f"ok: {described.id} {described.version} by {plugin.publisher}, sha256 {plugin.digest}"
+    show(document, _told(line), as_json=as_json)
+
+
+@app.command()
+def install(
+    file: PackageFile,
+    grant: Annotated[
+        Path | None, typer.Option("--grant", metavar="F", help="JSON that narrows what the plugin asks for.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Grant without asking.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Verify a package, show what it asks for, and grant it."""
+    from pp_host.app.operator import record_operator
+    from pp_host.trust.grants import Wish, read_wish
+    from pp_host.trust.store import Store
+
+    place = _open(home)
+    store = Store(place.store, place.grants)
+    offer = _offer(place, store, file, read_wish(grant) if grant else Wish())
+    if not yes:
+        _ask(offer, as_json=as_json)
+    store.install(offer, lambda agreed: record_operator(place, "plugin.install", _names(agreed)))
+    line = f"installed {offer.grant.id} {offer.grant.version}, sha256 {offer.grant.digest}"
+    show(_facts(offer.grant), _told(line), as_json=as_json)
+
+
+@app.command(name="list")
+def list_(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """What is installed, and what it was granted."""
+    from pp_host.cli.consent import draw_installed
+    from pp_host.trust.store import Store
+
+    place = _open(home)
+    installed = Store(place.store, place.grants).installed()
+    document = {"plugins": [_facts(grant) for grant in installed]}
+    show(document, lambda console: draw_installed(console, installed), as_json=as_json)
+
+
+@app.command(name="show")
+def show_(
+    plugin: Annotated[str, typer.Argument(metavar="ID", help="An installed plugin.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """One installed plugin, verified anew: what it is, and what it may do."""
+    import msgspec
+
+    from pp_host.cli.consent import draw_plugin
+    from pp_host.trust.store import Store
+    from pp_host.trust.truststore import TrustStore
+
+    place = _open(home)
+    verified, grant = Store(place.store, place.grants).load(plugin, TrustStore.open(place.trust_file))
+    document = _facts(grant) | {
+        "manifest": msgspec.to_builtins(verified.manifest),
+        "files": sorted(verified.files),
+    }
+    show(document, lambda console: draw_plugin(console, verified, grant), as_json=as_json)
+
+
+def _offer(place: Home, store: Store, file: Path, wish: Wish) -> Offer:
+    """A verified offer; a rejected package is in the record before the operator hears of it."""
+    from pp_host.app.operator import record_operator
+    from pp_host.trust.admit import Rejected
+    from pp_host.trust.truststore import TrustStore
+
+    trust = TrustStore.open(place.trust_file)
+    try:
+        return store.offer(file, trust, wish, granted_by=_user(), now=datetime.now(UTC))
+    except Rejected as rejected:
+        subject = {"file": file.name, "check": rejected.check, "reason": rejected.reason}
+        record_operator(place, "plugin.refused", subject, verdict="deny")
+        raise
+
+
+def _ask(offer: Offer, *, as_json: bool) -> None:
+    from pp_host.cli.consent import draw_plugin
+    from pp_host.cli.output import console
+
+    if as_json or not sys.stdin.isatty():
+        raise Refused(
+            f"{offer.grant.id}: nobody here to ask for consent",
+            hint="narrow it with --grant FILE where you want to, and add --yes",
+        )
+    draw_plugin(console(), offer.plugin, offer.grant)
+    if not typer.confirm("Grant this?"):
+        raise Refused(f"{offer.grant.id}: not granted, nothing was installed")
+
+
+def _names(grant: Grant) -> dict[str, str]:
+    """What the record needs to find the package and the consent again, by their digests."""
+    names = {"id": grant.id, "version": grant.version, "digest": grant.digest, "keyid": grant.keyid}
+    return names | {"grant": grant.file_digest}
+
+
+def _facts(grant: Grant) -> dict[str, Any]:
+    """A grant as JSON; amounts in micro-units."""
+    import msgspec
+
+    return _names(grant) | {
+        "publisher": grant.publisher,
+        "capabilities": [msgspec.to_builtins(capability) for capability in grant.capabilities],
+        "limits": msgspec.to_builtins(grant.limits),
+        "granted_at": grant.granted_at,
+        "granted_by": grant.granted_by,
+    }
+
+
+def _signing_key(path: Path, passphrase_file: Path | None) -> SigningKey:
+    from pp_host.trust import files
+    from pp_host.trust.keys import SigningKey
+
+    def passphrase() -> bytes:
+        if passphrase_file is not None:
+            return _passphrase_in(passphrase_file)
+        if not sys.stdin.isatty():
+            raise OperatorError("the key has a passphrase", hint="--passphrase-file F")
+        return getpass.getpass(f"Passphrase of {path}: ").encode()
+
+    data = files.read_private(path, LIMITS.package.key_bytes)
+    try:
+        return SigningKey.read(data, passphrase)
+    except OperatorError as error:
+        raise OperatorError(f"{path}: {error}", hint=error.hint) from None
+
+
+def _passphrase_in(path: Path) -> bytes:
+    from pp_host.trust import files
+
+    passphrase = files.read_private(path, LIMITS.package.key_bytes).removesuffix(b"\n")
+    if not passphrase:
+        raise OperatorError(f"{path}: holds no passphrase")
+    return passphrase
+
+
+def _told(*lines: str) -> Callable[[Console], None]:
+    """Draws plain lines, whole however narrow the terminal is."""
+    return lambda console: console.print(*map(printable, lines), sep="\n", markup=False, soft_wrap=True)
+
+
+def _open(home: Path | None) -> Home:
+    from pp_host.home import Home
+
+    return Home.open(home)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user without a name
+        return f"uid {os.geteuid()}"

@@ -1,0 +1,131 @@
+"""`pp run` and `pp demo`: start a session, show it while it runs, and what came of it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pp_host.cli.output import HomeOption, JsonOption, dollars, printable, show
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Mode(StrEnum):
+    PAPER = "paper"
+    DRY_RUN = "dry-run"
+    LIVE = "live"
+
+
+def run(
+    home: HomeOption = None,
+    mode: Annotated[
+        Mode | None, typer.Option(help="paper fills orders on paper; dry-run judges and places nothing.")
+    ] = None,
+    plugin_set: Annotated[
+        str,
+        typer.Option("--set", metavar="NAME", help="A [sets.NAME] of pp.toml; default: all enabled plugins."),
+    ] = "",
+    cycles: Annotated[
+        int | None, typer.Option(min=1, help="Stop after N cycles; default: run until stopped.")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="One cycle.")] = False,
+    tape: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Play recorded markets under a virtual clock.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seeds the plugins' randomness.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the host with a set of plugins."""
+    from pp_host.app.options import RunOptions
+    from pp_host.app.session import run_session
+    from pp_host.cli.screen import Screen
+    from pp_host.home import Home
+
+    options = RunOptions(
+        mode=mode.value if mode else None,
+        plugin_set=plugin_set,
+        cycles=1 if once else cycles,
+        tape=tape,
+        seed=seed,
+    )
+    with Screen(quiet=as_json) as screen:
+        result = run_session(Home.open(home), options, screen)
+    show(result, lambda console: draw_result(console, result), as_json=as_json)
+
+
+def demo(
+    home: HomeOption = None,
+    cycles: Annotated[int, typer.Option(min=1, max=100_000, help="How many one-minute cycles to play.")] = 60,
+    seed: Annotated[int, typer.Option(min=0, help="Seeds the sample markets and the plugins.")] = 7,
+    as_json: JsonOption = False,
+) -> None:
+    """A paper session with real sandboxed plugins on sample markets: no keys, no account, no network."""
+    from pp_host.app.demo import run_demo
+    from pp_host.cli.screen import Screen
+
+    with Screen(quiet=as_json) as screen:
+        result = run_demo(home, cycles=cycles, seed=seed, view=screen)
+    show(result, lambda console: draw_demo(console, result), as_json=as_json)
+
+
+def draw_demo(console: Console, result: dict[str, Any]) -> None:
+    draw_result(console, result)
+    home = result["home"]
+    order = result.get("last_order")
+    console.print("\nNext:")
+    if order:
+        console.print(f"  .venv/bin/pp audit why {order} --home {home}", markup=False)
+    for line in ("plugin list", "audit tail", "audit verify", "run --cycles 5", "doctor"):
+        console.print(f"  .venv/bin/pp {line} --home {home}", markup=False)
+
+
+def draw_result(console: Console, result: dict[str, Any]) -> None:
+    """Plugins, verdicts, money and the record's state as tables."""
+    from rich.table import Table
+
+    plugins = Table(
+        "plugin", "version", "digest", "level", "pid", "calls", "state", title="Plugins", title_justify="left"
+    )
+    for plugin in result["plugins"]:
+        state = plugin["state"] if not plugin["ended"] else f"{plugin['state']}: {plugin['ended']}"
+        plugins.add_row(
+            plugin["id"],
+            plugin["version"],
+            plugin["digest"][:12],
+            plugin["level"],
+            str(plugin["pid"]),
+            str(plugin["calls"]),
+            printable(state),
+        )
+    console.print(plugins)
+    verdicts = Table("verdict", "count", "reasons", title="Decisions and verdicts", title_justify="left")
+    verdicts.add_row("decisions", str(result["decisions"]), "")
+    for name, count in result["verdicts"].items():
+        reasons = ", ".join(f"{reason} {n}" for reason, n in result["reasons"].get(name, {}).items())
+        verdicts.add_row(name, str(count), reasons)
+    console.print(verdicts)
+    money = Table("", "", title="Money (paper)", title_justify="left", show_header=False)
+    for label, key in (
+        ("equity at start", "equity_start"),
+        ("equity at end", "equity_end"),
+        ("cash", "cash"),
+        ("positions at cost", "positions_cost"),
+        ("fees", "fees"),
+        ("realised before fees", "realised"),
+    ):
+        money.add_row(label, f"$ {dollars(result[key])}")
+    money.add_row("orders, fills", f"{result['orders']}, {result['fills']}")
+    if "steps" in result:
+        money.add_row("markets, steps", f"{result['markets']}, {result['steps']}")
+    money.add_row("settled, unsettled", f"{result['settled']}, {result['unsettled']}")
+    console.print(money)
+    record = result["record"]
+    word = "record verified" if record["verified"] else "RECORD NOT VERIFIED"
+    console.print(f"{word}: {record['size']} entries, root {record['root'][:16]}", markup=False)
+    console.print(
+        f"actions {result['actions_digest'][:16]}  run {result['run']}  home {result['home']}", markup=False
+    )

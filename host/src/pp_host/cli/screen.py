@@ -1,0 +1,53 @@
+"""What a person sees while a session runs: a progress bar and the lines of output plugins, escaped."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pp_host.cli.output import printable
+
+
+class Screen:
+    """Implements the session's view on a terminal; silent under --json. Lines and bar go to stderr, never stdout."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._console = Console(file=sys.stderr, highlight=False, emoji=False, markup=False)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            disable=quiet or not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("starting", total=None)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def say(self, text: str) -> None:
+        """One line about the session itself."""
+        if not self._quiet:
+            self._console.print(printable(text), soft_wrap=True)
+
+    def line(self, plugin: str, text: str) -> None:
+        """One line that a plugin wrote."""
+        if not self._quiet:
+            self._console.print(f"{plugin.rpartition('.')[2]} | {printable(text)}", soft_wrap=True)
+
+    def advance(self, done: int, total: int | None) -> None:
+        """`done` of `total` cycles or steps are over."""
+        self._progress.update(self._task, description="cycles", completed=done, total=total)

@@ -1,0 +1,108 @@
+"""One turn of the host: observe, settle, decide, judge, advise, place. This file is the story; read it first.
+
+Laws: every arrow leaves an entry that names the entry which caused it, so that a fill can be followed back to
+the snapshot it came from. Nothing reads the record back. An entry that cannot be written ends everything
+(RecordError). Plugins are waited for inside the ports; the core itself never sleeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pp_sdk.types import Decision, SnapshotRequest
+
+from pp_host.core import telling
+from pp_host.core.book import Book
+from pp_host.core.entries import Advised, Decided, Judged, Lowered
+from pp_host.core.execution import place, reconcile
+from pp_host.core.observe import observe
+from pp_host.core.policy import Budget, Policy
+from pp_host.core.risk import judge, tighten
+from pp_host.core.settle import settle
+from pp_host.model import Approved, Denied, Observed, Reduced, TradingState, Verdict, Wish
+from pp_host.ports import Answer, Ports
+
+
+async def cycle(
+    ports: Ports, book: Book, policy: Policy, budgets: Mapping[str, Budget], *, dry_run: bool = False
+) -> Observed:
+    """One turn. `budgets` by plugin id: who is not in it may not trade. A dry run judges and places
+    nothing."""
+    observed = await settle_only(ports, book)
+    for answer in await ports.agents.decide(observed):
+        budget = budgets.get(answer.plugin.id)
+        for decision in answer.decisions:
+            wish = _wish(answer, decision, ports, book)
+            state, now = _state(ports, book), ports.clock.now()
+            verdict = judge(wish, observed, book.ledger, policy, budget, state, run=book.run, now=now)
+            cause = _write_verdict(verdict, wish, ports, cause=wish.seq)
+            if not isinstance(verdict, Denied) and verdict.order.side == "buy":
+                verdict, cause = await _advised(verdict, wish, observed, ports, book, cause=cause)
+            book.tally.judged(verdict)
+            if not isinstance(verdict, Denied) and not dry_run:
+                fills = await place(verdict.order, ports, book.ledger, cause=cause)
+                book.tally.placed(fills)
+                telling.fills(fills, ports.outputs)
+    return observed
+
+
+async def settle_only(ports: Ports, book: Book) -> Observed:
+    """A turn without agents, as at the end of a tape: see the markets, mark what is held, settle what has
+    ended."""
+    await recover(ports, book)
+    held = tuple(sorted(book.ledger.markets()))
+    sightings = await ports.sources.snapshot(SnapshotRequest(now=ports.clock.now(), held=held))
+    observed = observe(sightings, book, ports.record, ports.clock.now())
+    ports.venue.show(observed.markets, observed.now)
+    observed, settlements = settle(observed, book, ports.record)
+    telling.turn(observed, settlements, ports.outputs)
+    return observed
+
+
+async def recover(ports: Ports, book: Book) -> None:
+    """Ask what became of orders without an end; one that stays in doubt halts trading until an operator
+    looks."""
+    if not book.ledger.open:
+        return
+    doubtful = await reconcile(ports, book.ledger)
+    if doubtful and book.state is not TradingState.HALTED:
+        book.state = TradingState.HALTED
+        reason = f"orders in doubt: {', '.join(doubtful)}"[:1000]
+        lowered = Lowered(account=book.ledger.account, state=book.state, reason=reason)
+        await ports.record.durable(ports.record.append("state.kill", lowered))
+
+
+async def _advised(
+    verdict: Approved | Reduced, wish: Wish, observed: Observed, ports: Ports, book: Book, *, cause: int
+) -> tuple[Verdict, int]:
+    """What the risk plugins leave of a purchase, and the entry that says so. Sales do not wait for them."""
+    order = verdict.order
+    opinions = await ports.advisers.advise(*telling.proposal(order, observed, book.ledger), cause=cause)
+    for opinion in opinions:
+        advised = Advised.of(opinion.advice, order.id)
+        ports.record.append("advice", advised, cause=opinion.call, plugin=opinion.plugin)
+    row = observed.markets.get(order.market)
+    tightened = tighten(verdict, opinions, row.min_size if row else 0)
+    if tightened is verdict:
+        return verdict, cause
+    return tightened, _write_verdict(tightened, wish, ports, cause=cause)
+
+
+def _wish(answer: Answer, decision: Decision, ports: Ports, book: Book) -> Wish:
+    decided = Decided.of(decision, answer.plugin.id)
+    seq = ports.record.append("decision", decided, cause=answer.call, plugin=answer.plugin)
+    book.tally.decided(decided)
+    telling.decision(decided, ports)
+    return Wish(plugin=answer.plugin, decision=decision, seq=seq)
+
+
+def _write_verdict(verdict: Verdict, wish: Wish, ports: Ports, *, cause: int) -> int:
+    judged = Judged.of(verdict, wish)
+    telling.verdict(judged, ports)
+    word = "deny" if isinstance(verdict, Denied) else "allow"
+    return ports.record.append("verdict", judged, cause=cause, verdict=word, rule=judged.reason)
+
+
+def _state(ports: Ports, book: Book) -> TradingState:
+    """A raised kill switch halts at once, whoever raised it."""
+    return book.state if ports.kill.latched() is None else TradingState.HALTED

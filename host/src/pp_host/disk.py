@@ -1,0 +1,52 @@
+"""Small files of the home: bounded reads of regular files, durable replacement of whole files.
+
+Laws: a symlink is never followed at the last step of a path, a file is judged by the descriptor that is then
+read, and after a kill or a power cut at any moment a path holds either its old bytes or its new ones.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from pp_host.errors import OperatorError
+
+
+def read(path: Path, most_bytes: int) -> bytes:
+    """The bytes of a regular file of at most `most_bytes`. Errors: OSError, OperatorError."""
+    # O_NONBLOCK: opening a fifo must not wait for its writer.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OperatorError(f"{path}: not a regular file")
+        data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        hint = "such a file has a few kilobytes; is it the right one?"
+        raise OperatorError(f"{path}: larger than {most_bytes:,} bytes", hint=hint)
+    return data
+
+
+def write(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Replace `path` by a file of these bytes, durably and all at once. Errors: OSError."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,116 @@
+"""The full check of a record: every entry, every checkpoint, and the copy kept outside the database.
+
+Laws: returns what was verified or raises RecordError naming the first thing that is wrong; never a bool,
+never a repair. It believes nothing but the verifier key it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pp_host.errors import RecordError
+from pp_host.record.entry import decode
+from pp_host.record.merkle import Frontier, leaf_hash
+from pp_host.record.note import Checkpoint, Verifier, open_note
+from pp_host.record.store import COPY, DAMAGE_HINT, Row, Store, read_copy
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A record that is whole: its last checkpoint, and how many checkpoints lead there."""
+
+    origin: str
+    size: int
+    root: bytes
+    checkpoints: int
+
+
+def verify(state_dir: Path, verifier: Verifier) -> Verified:
+    """Check the record in `state_dir`, also beside a running writer. RecordError says what is wrong."""
+    copy = read_copy(state_dir)  # before the database, so that it can only lag behind what the database shows
+    store = Store.for_reading(state_dir)
+    try:
+        store.hold()
+        return replay(store, verifier, copy)[0]
+    finally:
+        store.close()
+
+
+def replay(store: Store, verifier: Verifier, copy: bytes | None) -> tuple[Verified, Frontier]:
+    """As `verify`, over what `store` shows, also handing out the frontier for a writer to go on from."""
+    signed = _signed_roots(store, verifier)
+    size = max(signed)
+    _check_copy(copy, verifier, signed)
+    frontier = Frontier()
+    _check_root(frontier, signed)
+    for row in store.rows():
+        _check_row(row, frontier.size)
+        frontier.append(leaf_hash(row[3]))
+        _check_root(frontier, signed)
+    if frontier.size != size:
+        raise _damage(f"{frontier.size} entries, but the last checkpoint is over {size}")
+    return Verified(verifier.name, size, frontier.root(), len(signed)), frontier
+
+
+def _signed_roots(store: Store, verifier: Verifier) -> Mapping[int, bytes]:
+    """Size to root of every checkpoint; each note verified."""
+    signed = {}
+    for size, note in store.checkpoints():
+        checkpoint = _opened(note, verifier, f"checkpoint of size {size}")
+        if checkpoint.size != size:
+            raise _damage(f"checkpoint of size {size}: its note says {checkpoint.size}")
+        signed[size] = checkpoint.root
+    if 0 not in signed:
+        raise _damage("the checkpoint of size 0 is missing")
+    return signed
+
+
+def _check_copy(copy: bytes | None, verifier: Verifier, signed: Mapping[int, bytes]) -> None:
+    size = max(signed)
+    if copy is None:
+        if size:
+            raise _damage(f"the copy of the last checkpoint, {COPY}, is missing")
+        return
+    checkpoint = _opened(copy, verifier, f"the copy of the last checkpoint, {COPY}")
+    if checkpoint.size > size:
+        raise _damage(
+            f"{size} entries are signed, but {COPY} is over {checkpoint.size}: the log was rolled back"
+        )
+    if signed.get(checkpoint.size) != checkpoint.root:
+        raise _damage(f"{COPY}, over {checkpoint.size} entries, is of another log")
+
+
+def _check_row(row: Row, seq: int) -> None:
+    stored_seq, event, run, body = row
+    if stored_seq != seq:
+        raise _damage(f"entry {seq} is missing, {stored_seq} stands in its place")
+    try:
+        entry = decode(body)
+    except RecordError as error:
+        raise _damage(f"entry {seq}: {error}") from error
+    if (entry.seq, entry.event, entry.run) != (seq, event, run):
+        raise _damage(f"entry {seq}: its columns say something else than its body")
+
+
+def _check_root(frontier: Frontier, signed: Mapping[int, bytes]) -> None:
+    root = signed.get(frontier.size)
+    if root is not None and root != frontier.root():
+        raise _damage(f"the first {frontier.size} entries are not those that were signed")
+
+
+def _opened(note: object, verifier: Verifier, where: str) -> Checkpoint:
+    try:
+        if not isinstance(note, bytes):  # what a damaged page may hold
+            raise RecordError("not bytes")
+        checkpoint = Checkpoint.parse(open_note(note, verifier))
+        if checkpoint.origin != verifier.name:
+            raise RecordError(f"origin {checkpoint.origin!r}, not {verifier.name!r}")
+    except RecordError as error:
+        raise _damage(f"{where}: {error}") from error
+    return checkpoint
+
+
+def _damage(what: str) -> RecordError:
+    return RecordError(f"the record is damaged: {what}", hint=DAMAGE_HINT)

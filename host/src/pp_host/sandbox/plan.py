@@ -1,0 +1,67 @@
+"""What a plugin's process may use: the frozen plan that the sandbox enforces, and the walls' fixed places.
+
+The sandbox knows no manifest and no plugin. Whoever makes a plan has already decided what is granted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+# Inside every plugin the same neutral names, whatever the host's folders are called.
+PYTHON: Final = "/python"
+LIBRARY: Final = f"{PYTHON}/lib"
+SITE: Final = f"{PYTHON}/site"
+HOSTNAME: Final = "plugin"
+INNER_ID: Final = 1000  # user and group as the plugin sees them; never 0
+FOREIGN_ID: Final = 231_072  # who it is outside when the host runs as root: an id with no account
+
+# The descriptors a plugin's process starts with; the last two are gone before its code runs.
+RPC_FD: Final = 3
+CONTROL_FD: Final = 4
+RULESET_FD: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxPlan:
+    """`packages` are visible read-only as SITE/<name>; `preload` is trusted code, imported early."""
+
+    level: str  # "L3"
+    packages: tuple[Path, ...]  # folders, or single extension or .py files
+    preload: tuple[str, ...]
+    entry: str  # "package.module:function", called with (rpc_fd, selfcheck)
+    memory_mb: int
+    cpu_seconds_lifetime: int
+    open_files: int
+    processes: int
+    file_size_mb: int
+    stack_mb: int
+    tmp_mb: int  # 0: no /tmp
+    hash_seed: int  # 0 to 4294967295, recorded so that a replay iterates in the same order
+
+    def __post_init__(self) -> None:
+        names = [path.name for path in self.packages]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two packages share one name inside: {sorted(names)}")
+
+    def encode(self) -> bytes:
+        return json.dumps(dataclasses.asdict(self), default=str).encode()
+
+
+def decode(message: bytes) -> SandboxPlan:
+    """The plan out of `SandboxPlan.encode`; the sender is the host, so nothing is checked again."""
+    fields = json.loads(message)
+    fields["packages"] = tuple(Path(path) for path in fields["packages"])
+    fields["preload"] = tuple(fields["preload"])
+    return SandboxPlan(**fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What the child needs to lock itself in: all of it made before the child exists."""
+
+    plan: SandboxPlan
+    filter_program: bytes

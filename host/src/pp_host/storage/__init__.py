@@ -1,0 +1,1 @@
+"""Read models: what the record says, arranged for questions. Derived, droppable, never the truth."""

@@ -1,0 +1,140 @@
+"""The running plugins as the core's ports, called through pluggy.
+
+Laws: every call passes the one monitored seam, which records it before it is made. Calls of one hook run together;
+answers come back in configured order. A plugin's failure is an absent answer here; its ending is the supervisor's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+import pluggy
+from pp_sdk.hooks import PROJECT, PluginHooks
+from pp_sdk.memfd import seal
+from pp_sdk.types import Advice, Proposal, RiskView, SnapshotRequest
+
+from pp_host.errors import PluginError
+from pp_host.model import Observed, Sighting
+from pp_host.ports import Answer, Opinion, Record
+from pp_host.supervisor.proxy import PROXIES, Proxy, Shown
+from pp_host.supervisor.supervised import Supervised
+
+CAPABILITY: Mapping[str, str] = {
+    "snapshot": "market.source",
+    "decide": "market.read",
+    "advise": "risk.advise",
+    "notify": "notify",
+}
+
+
+class Called(NamedTuple):
+    """One plugin's answer, or None, and the entry of the call."""
+
+    proxy: Proxy
+    seq: int
+    answer: Any
+
+
+class PluginCaller:
+    """Implements ports.Sources, ports.Agents and ports.Advisers."""
+
+    def __init__(self, record: Record, order: Sequence[str]) -> None:
+        self._record = record
+        self._order = {plugin: place for place, plugin in enumerate(order)}
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(PluginHooks)
+        self._manager.add_hookcall_monitoring(self._before, lambda *_: None)
+        self._cause: int | None = None
+        self._entries: dict[str, int] = {}
+
+    def admit(self, plugin: Supervised) -> None:
+        """From now on hooks reach `plugin`."""
+        if not self._manager.has_plugin(plugin.spec.ref.id):
+            self._manager.register(PROXIES[plugin.spec.kind](plugin), name=plugin.spec.ref.id)
+
+    def dismiss(self, plugin: Supervised) -> None:
+        """From now on they do not; but a risk plugin that is gone is still asked, because its silence is a veto."""
+        if plugin.spec.kind != "risk" and self._manager.has_plugin(plugin.spec.ref.id):
+            self._manager.unregister(name=plugin.spec.ref.id)
+
+    async def snapshot(self, request: SnapshotRequest) -> Sequence[Sighting]:
+        called = await self._call("snapshot", None, {"request": request})
+        return [
+            Sighting(source=one.proxy.plugin.spec.ref, table=one.answer, call=one.seq)
+            for one in called
+            if one.answer is not None
+        ]
+
+    async def decide(self, observed: Observed) -> Sequence[Answer]:
+        fd = seal(observed.markets.block)
+        try:
+            called = await self._call("decide", observed.seq, {"observation": Shown(observed, fd)})
+        finally:
+            os.close(fd)
+        return [
+            Answer(plugin=one.proxy.plugin.spec.ref, call=one.seq, decisions=one.answer)
+            for one in called
+            if one.answer is not None
+        ]
+
+    async def advise(self, proposal: Proposal, view: RiskView, *, cause: int) -> Sequence[Opinion]:
+        called = await self._call("advise", cause, {"proposal": proposal, "view": view})
+        return [
+            Opinion(plugin=one.proxy.plugin.spec.ref, call=one.seq, advice=_advice(one.answer))
+            for one in called
+        ]
+
+    async def _call(self, hook: str, cause: int | None, arguments: dict[str, Any]) -> list[Called]:
+        self._cause = cause
+        self._entries.clear()
+        caller = getattr(self._manager.hook, hook)
+        proxies = [
+            cast("Proxy", implementation.plugin) for implementation in reversed(caller.get_hookimpls())
+        ]
+        awaitables: list[Awaitable[Any]] = caller(**arguments)
+        entries = dict(self._entries)
+        answers = await _together(awaitables)
+        called = [
+            Called(proxy, entries[proxy.plugin.spec.ref.id], answer)
+            for proxy, answer in zip(proxies, answers, strict=True)
+        ]
+        return sorted(called, key=lambda one: self._order[one.proxy.plugin.spec.ref.id])
+
+    def _before(
+        self, hook: str, implementations: Sequence[pluggy.HookImpl], arguments: Mapping[str, Any]
+    ) -> None:
+        for implementation in implementations:
+            plugin: Supervised = cast("Proxy", implementation.plugin).plugin
+            spec = plugin.spec
+            plugin.calls += 1
+            self._entries[spec.ref.id] = self._record.append(
+                "plugin.call",
+                {"hook": hook},
+                cause=self._cause,
+                plugin=spec.ref,
+                capability=CAPABILITY[hook],
+                verdict="allow",
+                rule=spec.grant,
+            )
+
+
+async def _together(awaitables: Sequence[Awaitable[Any]]) -> list[Any]:
+    """All of them at once; a plugin's failure is None."""
+    if len(awaitables) == 1:  # no task for the common case: a tape with one agent makes 70,000 calls
+        return [await _answer(awaitables[0])]
+    return list(await asyncio.gather(*(_answer(one) for one in awaitables)))
+
+
+async def _answer(awaitable: Awaitable[Any]) -> Any:
+    try:
+        return await awaitable
+    except PluginError:
+        return None
+
+
+def _advice(answer: Any) -> Advice | None:
+    advice: Advice | None = answer
+    return advice

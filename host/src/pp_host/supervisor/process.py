@@ -1,0 +1,304 @@
+"""One plugin process from launch to end: the handshake, the calls and their deadlines, the ending.
+
+Laws: code is handed over only after the walls were attested. The plugin's clock stands still while it waits on the
+host; an outer deadline never stands still. EOF, a late answer, a broken frame and a death all mean failure. A process
+ends once, with one Ending from the closed set, and is always reaped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import anyio
+import msgspec
+import pluggy
+import pp_sdk
+from msgspec import Raw, Struct
+from pp_sdk.memfd import seal
+from pp_sdk.wire import messages
+from pp_sdk.wire.aio import CallTimeout, Channel, ChannelClosed, ChannelLimits, RemoteError
+from pp_sdk.wire.connection import EventReceived, RequestReceived
+from pp_sdk.wire.frames import ProtocolError
+from pp_sdk.wire.messages import decode_body
+
+from pp_host.errors import (
+    PluginError,
+    PluginGone,
+    PluginTimeout,
+    PluginViolation,
+    RequestRefused,
+)
+from pp_host.limits import LIMITS
+from pp_host.sandbox.attest import attest
+from pp_host.sandbox.launch import Jailed, launch
+from pp_host.sandbox.plan import SandboxPlan
+from pp_host.supervisor.life import Outcome
+from pp_host.supervisor.spec import PluginSpec
+from pp_host.supervisor.stdio import StdioDrain
+from pp_host.supervisor.watch import Watch
+
+
+class Answering(Protocol):
+    """What a plugin may say to the host; the broker implements it for one plugin."""
+
+    def hear(self, method: str, body: Raw) -> None: ...
+
+    def answer(self, method: str, body: Raw) -> Awaitable[Struct]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a process ended; `detail` is one line for the record."""
+
+    outcome: Outcome
+    detail: str
+    signal: int = 0
+    status: int = 0
+
+
+class PluginProcess:
+    """A running plugin. Made by `start`."""
+
+    def __init__(
+        self, spec: PluginSpec, jailed: Jailed, answering: Answering, on_line: Callable[[str], None]
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.pid = jailed.pid
+        self.walls: tuple[str, ...] = ()
+        self._spec = spec
+        self._jailed = jailed
+        self._answering = answering
+        self._why: tuple[Outcome, str] | None = None
+        self._in_call = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._hello: asyncio.Future[messages.Hello] = loop.create_future()
+        self._ended: asyncio.Future[Ending] = loop.create_future()
+        self._channel = Channel(
+            jailed.rpc,
+            self._asked,
+            self._told,
+            limits=ChannelLimits(
+                in_flight=LIMITS.wire.requests_in_flight,
+                frame_seconds=LIMITS.wire.frame_seconds,
+                send_buffer_bytes=LIMITS.wire.send_buffer_bytes,
+            ),
+        )
+        self._channel.closed.add_done_callback(self._hung_up)
+        self._pipes = [StdioDrain(fd, on_line, self._flooded) for fd in (jailed.stdout, jailed.stderr)]
+        self._watch = Watch(
+            jailed.pid,
+            memory_mb=spec.memory_mb,
+            cpu_seconds=spec.cpu_seconds,
+            over=lambda what: self.end(Outcome.LIMIT, what),
+        )
+        self._spawn(self._watch.run(lambda: self._in_call > 0))
+        loop.add_reader(jailed.pidfd, self._died)
+
+    @classmethod
+    async def start(
+        cls, spec: PluginSpec, answering: Answering, on_line: Callable[[str], None], *, now: int
+    ) -> PluginProcess:
+        """Launch, attest, hand over the code, configure. HostError says what went wrong; nothing is left behind."""
+        jailed = await launch(_plan(spec), timeout_seconds=LIMITS.wire.handshake_seconds)
+        process = cls(spec, jailed, answering, on_line)
+        try:
+            await process._shake_hands(now)
+        except PluginGone as gone:  # how it went says more than that it is gone
+            with anyio.CancelScope(shield=True):
+                ending = await process.ended()
+            raise PluginError(f"{spec.ref.id}: {ending.detail}") from gone
+        except BaseException as error:
+            outcome = Outcome.VIOLATION if isinstance(error, PluginViolation) else Outcome.SETUP_ERROR
+            process.end(outcome, str(error) or type(error).__name__)
+            with anyio.CancelScope(shield=True):
+                await process.ended()
+            raise
+        return process
+
+    async def _shake_hands(self, now: int) -> None:
+        hello = await self._greeting()
+        self.walls = attest(self.pid, self._spec.level, hello.selfcheck)
+        if hello.protocol != messages.PROTOCOL:
+            raise PluginViolation(f"speaks protocol {hello.protocol}, this host {messages.PROTOCOL}")
+        fd = seal(self._spec.archive)
+        try:
+            load = messages.Load(
+                archive_bytes=len(self._spec.archive),
+                module=self._spec.module,
+                object=self._spec.object,
+                hooks=["configure", *self._spec.hooks],
+            )
+            loaded: messages.Loaded = await self._ask("load", load, LIMITS.wire.load_seconds, fds=(fd,))
+        finally:
+            os.close(fd)
+        if missing := set(self._spec.hooks) - set(loaded.hooks):
+            raise PluginError(
+                f"{self._spec.ref.id}: {self._spec.object} has no hook {', '.join(sorted(missing))}",
+                hint="mark the method with @hookimpl, or remove it from hooks in plugin.yaml",
+            )
+        configure = messages.Configure(config=dict(self._spec.config), seed=self._spec.seed, now=now)
+        await self._ask("configure", configure, LIMITS.wire.load_seconds)
+
+    async def _greeting(self) -> messages.Hello:
+        with anyio.move_on_after(LIMITS.wire.handshake_seconds):
+            first: set[asyncio.Future[Any]] = {self._hello, self._ended}
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        if self._hello.done():
+            return self._hello.result()
+        why = self._ended.result().detail if self._ended.done() else "it did not say hello in time"
+        raise PluginGone(f"{self._spec.ref.id}: {why}")
+
+    async def call(self, method: str, body: Struct, *, fds: Sequence[int] = ()) -> Any:
+        """The plugin's answer, of the type the protocol gives `method`; PluginError when no good one came."""
+        self._in_call += 1
+        try:
+            return await self._ask(method, body, self._spec.wall_seconds, fds=fds)
+        finally:
+            self._in_call -= 1
+
+    async def _ask(self, method: str, body: Struct, seconds: float, *, fds: Sequence[int] = ()) -> Any:
+        who = self._spec.ref.id
+        try:
+            return await self._channel.call(
+                method, body, seconds=seconds, outer_seconds=LIMITS.wire.call_outer_seconds, fds=fds
+            )
+        except CallTimeout as error:
+            what = f"{method}: no answer within {seconds:g} s"
+            self._spawn(self._grace(what))
+            raise PluginTimeout(f"{who}: {what}") from error
+        except RemoteError as error:
+            raise PluginError(f"{who}: {method}: {error}") from error
+        except ChannelClosed as error:
+            raise PluginGone(f"{who}: {method}: {error}") from error
+
+    async def _grace(self, what: str) -> None:
+        """An answer that crosses the cancel is forgiven; none at all is the end."""
+        await asyncio.sleep(LIMITS.wire.cancel_grace_seconds)
+        if self._channel.late:
+            self.end(Outcome.TIMEOUT, what)
+
+    async def ended(self) -> Ending:
+        """Wait for the end; the process is reaped then and nothing of it is left."""
+        return await asyncio.shield(self._ended)
+
+    async def stop(self) -> None:
+        """Ask it to stop; kill it when it does not within `stop_seconds`."""
+        if self._why is None:
+            self._why = (Outcome.OK, "stopped")
+            with anyio.move_on_after(LIMITS.wire.stop_seconds), contextlib.suppress(PluginError):
+                await self._ask("stop", messages.Stop(), LIMITS.wire.stop_seconds)
+                await self.ended()
+        self._kill()
+        await self.ended()
+
+    def end(self, outcome: Outcome, detail: str) -> None:
+        """Kill it, for this reason; the first reason given stands."""
+        if self._why is None:
+            self._why = (outcome, detail)
+        self._kill()
+
+    def _kill(self) -> None:
+        if not self._ended.done():
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._jailed.pidfd, signal.SIGKILL)
+
+    def _asked(self, request: RequestReceived) -> None:
+        self._spawn(self._answer(request))
+
+    async def _answer(self, request: RequestReceived) -> None:
+        try:
+            reply = await self._answering.answer(request.method, request.body)
+            self._channel.reply(request.id, reply)
+        except RequestRefused as refusal:
+            self._channel.fail(request.id, messages.Failure(code=refusal.code, message=str(refusal)))
+        except (PluginViolation, ProtocolError) as error:
+            self.end(Outcome.VIOLATION, str(error))
+
+    def _told(self, event: EventReceived) -> None:
+        if event.method == "hello":
+            self._hello.set_result(decode_body(event.body, messages.Hello))
+            return
+        try:
+            self._answering.hear(event.method, event.body)
+        except PluginViolation as error:
+            self.end(Outcome.VIOLATION, str(error))
+
+    def _flooded(self) -> None:
+        self.end(
+            Outcome.LIMIT, f"more than {LIMITS.process.stdout_bytes_per_minute} bytes of output a minute"
+        )
+
+    def _hung_up(self, closed: asyncio.Future[ChannelClosed]) -> None:
+        if closed.cancelled():
+            return
+        cause = closed.result().cause
+        if isinstance(cause, ProtocolError):
+            self.end(Outcome.VIOLATION, str(cause))
+        elif self._why is None:
+            # EOF: it is dying or has closed its only door; the exit status tells which
+            self._spawn(self._linger())
+
+    async def _linger(self) -> None:
+        await asyncio.sleep(LIMITS.wire.cancel_grace_seconds)
+        self.end(Outcome.VIOLATION, "closed its connection and lived on")
+
+    def _died(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._jailed.pidfd)
+        result = os.waitid(os.P_PIDFD, self._jailed.pidfd, os.WEXITED)
+        os.close(self._jailed.pidfd)
+        for pipe in self._pipes:
+            pipe.close()
+        self._channel.close()
+        for task in self._tasks:
+            task.cancel()
+        if result is not None and not self._ended.done():
+            self._ended.set_result(self._ending(result.si_code, result.si_status))
+
+    def _ending(self, code: int, status: int) -> Ending:
+        exited = code == os.CLD_EXITED
+        last = next(
+            (line for pipe in reversed(self._pipes) for line in reversed(pipe.last_lines) if line.strip()), ""
+        )
+        if self._why is not None:
+            outcome, detail = self._why
+            return Ending(outcome, detail, signal=0 if exited else status, status=status if exited else 0)
+        if exited:
+            return Ending(
+                Outcome.ERROR, f"exited with status {status}{': ' + last if last else ''}", status=status
+            )
+        if status == signal.SIGSYS:
+            return Ending(
+                Outcome.VIOLATION, "made a system call that no plugin may make (SIGSYS)", signal=status
+            )
+        return Ending(Outcome.SIGNALED, f"ended by {signal.Signals(status).name}", signal=status)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _plan(spec: PluginSpec) -> SandboxPlan:
+    process = LIMITS.process
+    return SandboxPlan(
+        level=spec.level,
+        packages=tuple(Path(str(module.__file__)).parent for module in (pp_sdk, msgspec, pluggy)),
+        preload=("pp_sdk.runner",),
+        entry="pp_sdk.runner:main",
+        memory_mb=spec.memory_mb,
+        cpu_seconds_lifetime=process.cpu_seconds_lifetime,
+        open_files=process.open_files,
+        processes=process.processes,
+        file_size_mb=process.file_size_mb,
+        stack_mb=process.stack_mb,
+        tmp_mb=spec.tmp_mb,
+        hash_seed=spec.seed,
+    )

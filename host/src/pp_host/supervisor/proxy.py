@@ -1,0 +1,144 @@
+"""What the host registers with pluggy: one object per running plugin, of the class of its kind.
+
+A proxy's hook returns an awaitable; whoever called the hook gathers them. A plugin's grant narrows what it is shown
+here, before anything is sent. No third-party code is ever registered in this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+
+from pp_sdk.hooks import hookimpl
+from pp_sdk.table import MarketTable, TableError
+from pp_sdk.types import (
+    MICRO,
+    Account,
+    Advice,
+    Decision,
+    Event,
+    Position,
+    Proposal,
+    RiskView,
+    SnapshotRequest,
+)
+from pp_sdk.wire import messages
+
+from pp_host.model import Holding, Observed
+from pp_host.supervisor.supervised import Supervised
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An observation and the sealed memory that holds its table, shared by every agent of the cycle."""
+
+    observed: Observed
+    fd: int
+
+
+class SourceProxy:
+    def __init__(self, plugin: Supervised) -> None:
+        self.plugin = plugin
+
+    @hookimpl
+    def snapshot(self, request: SnapshotRequest) -> Awaitable[MarketTable]:
+        return self._snapshot(request)
+
+    async def _snapshot(self, request: SnapshotRequest) -> MarketTable:
+        reply: messages.Snapshot = await self.plugin.call("snapshot", request)
+        try:
+            return MarketTable.decode(reply.table)
+        except TableError as error:
+            raise self.plugin.violated(f"snapshot: {error}") from error
+
+
+class AgentProxy:
+    def __init__(self, plugin: Supervised) -> None:
+        self.plugin = plugin
+
+    @hookimpl
+    def decide(self, observation: Shown) -> Awaitable[tuple[Decision, ...]]:
+        return self._decide(observation)
+
+    async def _decide(self, shown: Shown) -> tuple[Decision, ...]:
+        spec = self.plugin.spec
+        body = messages.Decide(
+            now=shown.observed.now,
+            table_bytes=len(shown.observed.markets.block),
+            account=account_view(shown.observed, spec.ref.id, spec.account),
+        )
+        reply: messages.Decided = await self.plugin.call("decide", body, fds=(shown.fd,))
+        return tuple(reply.decisions)
+
+
+class RiskProxy:
+    def __init__(self, plugin: Supervised) -> None:
+        self.plugin = plugin
+
+    @hookimpl
+    def advise(self, proposal: Proposal, view: RiskView) -> Awaitable[Advice]:
+        return self.plugin.call("advise", messages.Advise(proposal=proposal, view=view))
+
+
+class OutputProxy:
+    def __init__(self, plugin: Supervised) -> None:
+        self.plugin = plugin
+
+    @hookimpl
+    def notify(self, event: Event) -> Awaitable[messages.Done]:
+        return self.plugin.call("notify", event)
+
+
+Proxy = SourceProxy | AgentProxy | RiskProxy | OutputProxy
+PROXIES: Mapping[str, type[Proxy]] = {
+    "source": SourceProxy,
+    "agent": AgentProxy,
+    "risk": RiskProxy,
+    "output": OutputProxy,
+}
+
+
+def account_view(observed: Observed, plugin: str, precision: str | None) -> Account | None:
+    """The account as the grant shows it: nothing, the exact figures, or all of it relative to an equity of one.
+
+    A plugin sees only what its own decisions hold.
+    """
+    if precision is None:
+        return None
+    own = [holding for holding in observed.holdings if holding.plugin == plugin]
+    if precision == "exact":
+        return Account(
+            precision="exact",
+            equity=observed.equity,
+            cash=observed.cash,
+            positions=tuple(_position(holding, holding.shares, holding.cost) for holding in own),
+        )
+    whole = max(observed.equity, 1)
+    return Account(
+        precision="ratio",
+        equity=MICRO,
+        cash=observed.cash * MICRO // whole,
+        positions=tuple(_position(h, h.shares * MICRO // whole, h.cost * MICRO // whole) for h in own),
+    )
+
+
+def _position(holding: Holding, shares: int, cost: int) -> Position:
+    return Position(market=holding.market, outcome=holding.outcome, shares=shares, cost=cost)
+
+
+def event_view(event: Event, detail: str, equity: int) -> Event:
+    """`event` with its amounts as granted: exact, in millionths of equity, or none."""
+    if detail == "exact":
+        return event
+    money = {
+        name: value for name, value in event.fields.items() if name in MONEY_FIELDS and isinstance(value, int)
+    }
+    kept = {name: value for name, value in event.fields.items() if name not in money}
+    if detail == "ratio":
+        kept |= {name: value * MICRO // max(equity, 1) for name, value in money.items()}
+    return Event(kind=event.kind, at=event.at, text=event.kind, fields=kept)
+
+
+MONEY_FIELDS = frozenset(
+    {"shares", "amount", "fee", "cash", "equity", "exposure", "payout", "cost", "realised", "reserve"}
+)

@@ -1,0 +1,37 @@
+"""Everything needed to start one plugin and to judge its calls. Built by the app from what trust verified."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pp_sdk.wire.messages import HookName
+
+from pp_host.model import PluginRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginSpec:
+    """archive: the verified bytes that will run; grant: digest of the operator's consent.
+
+    account: the precision of account.read, or None; events: what an output is told, or None when it may hear nothing.
+    """
+
+    ref: PluginRef
+    kind: Literal["source", "agent", "risk", "output"]
+    archive: bytes
+    module: str
+    object: str
+    hooks: tuple[HookName, ...]
+    config: Mapping[str, Any]
+    seed: int
+    grant: str
+    level: str
+    account: Literal["ratio", "exact"] | None
+    events: frozenset[str] | None
+    detail: Literal["none", "ratio", "exact"]
+    memory_mb: int
+    tmp_mb: int
+    cpu_seconds: float
+    wall_seconds: float

@@ -1,0 +1,85 @@
+"""What a plugin writes to stdout and stderr: read at once, bounded, split into lines. Nothing of it is trusted."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable
+
+from pp_host.limits import LIMITS
+
+CHUNK = 65_536
+LINE = 4_000
+KEPT_LINES = 50
+
+
+class StdioDrain:
+    """Keeps the last lines of one pipe and counts the rest; `on_flood` is called once when it exceeds its limit."""
+
+    def __init__(self, fd: int, on_line: Callable[[str], None], on_flood: Callable[[], None]) -> None:
+        self._fd = fd
+        self._on_line = on_line
+        self._on_flood = on_flood
+        self._partial = b""
+        self._loop = asyncio.get_running_loop()
+        self._open = True
+        self.total_bytes = 0
+        self._minute = self._loop.time()
+        self._this_minute = 0
+        self.last_lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._loop.add_reader(fd, self._read)
+
+    def _read(self) -> None:
+        try:
+            chunk = os.read(self._fd, CHUNK)
+        except BlockingIOError:
+            return
+        if not chunk:
+            self.close()
+            return
+        if self._flooded(len(chunk)):
+            return
+        *lines, self._partial = (self._partial + chunk).split(b"\n")
+        for line in lines:
+            self._tell(line)
+        if len(self._partial) > LINE:
+            self._tell(self._partial)
+            self._partial = b""
+
+    def _flooded(self, size: int) -> bool:
+        now = self._loop.time()
+        if now - self._minute >= 60.0:
+            self._minute, self._this_minute = now, 0
+        within = self._this_minute <= LIMITS.process.stdout_bytes_per_minute
+        self.total_bytes += size
+        self._this_minute += size
+        if self._this_minute <= LIMITS.process.stdout_bytes_per_minute:
+            return False
+        if within:
+            self._on_flood()
+        return True
+
+    def _tell(self, line: bytes) -> None:
+        text = line[:LINE].decode("utf-8", "replace")
+        self.last_lines.append(text)
+        self._on_line(text)
+
+    def close(self) -> None:
+        """Read what is left without waiting, then let go of the pipe."""
+        if not self._open:
+            return
+        self._open = False
+        self._loop.remove_reader(self._fd)
+        self._finish()
+        os.close(self._fd)
+
+    def _finish(self) -> None:
+        room = LIMITS.process.stdout_bytes_per_minute - self._this_minute
+        try:
+            rest = os.read(self._fd, min(CHUNK, room)) if room > 0 else b""
+        except BlockingIOError:
+            rest = b""
+        for line in (self._partial + rest).splitlines():
+            self._tell(line)
+        self._partial = b""

@@ -1,0 +1,113 @@
+"""What is installed: packages by digest, and one grant per plugin that makes one of them current.
+
+Laws: a package is read once and verified from that buffer, at install and again at every start; no path is
+opened between the checks and the use. Files under a digest never change (0444). The grant is written last,
+so that a kill at any moment leaves the old plugin or the new one, and nothing in between.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pp_host.errors import OperatorError
+from pp_host.limits import LIMITS
+from pp_host.trust import files, grants
+from pp_host.trust.admit import Rejected, VerifiedPlugin, verify
+from pp_host.trust.archive import SUFFIX
+from pp_host.trust.envelope import SIDECAR_SUFFIX
+from pp_host.trust.grants import Grant, Wish
+from pp_host.trust.truststore import TrustStore
+from pp_host.trust.version import precedence
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A verified package and the grant it would get; nothing is installed yet."""
+
+    plugin: VerifiedPlugin
+    sidecar: bytes
+    grant: Grant
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The two folders of a home: `packages` by digest, and `grants` by plugin id."""
+
+    packages: Path
+    grants: Path
+
+    def offer(self, path: Path, trust: TrustStore, wish: Wish, *, granted_by: str, now: datetime) -> Offer:
+        """Read and verify a package, and narrow what it asks for.
+
+        Errors: Rejected (a numbered check), Refused (a wish too wide), OperatorError (unreadable).
+        """
+        package, sidecar = read_package(path)
+        plugin = verify(package, sidecar, trust, archive_name=path.name)
+        self.check_succession(plugin)
+        return Offer(plugin, sidecar, grants.propose(plugin, wish, granted_by=granted_by, now=now))
+
+    def install(self, offer: Offer, record: Callable[[Grant], object]) -> None:
+        """Make an offer the current plugin of its id; `record` must make the grant durable before it counts."""
+        digest, grant = offer.plugin.digest, offer.grant
+        with files.locked(self.grants):
+            self.check_succession(offer.plugin)
+            files.write(self._package(digest), offer.plugin.archive, 0o444)
+            files.write(self._sidecar(digest), offer.sidecar, 0o444)
+            record(grant)
+            files.write(self.grants / f"{grant.id}.json", grant.encode(), 0o600)
+
+    def load(self, plugin_id: str, trust: TrustStore) -> tuple[VerifiedPlugin, Grant]:
+        """The current plugin of an id, verified anew from the bytes that will run. Errors: Rejected, Refused."""
+        grant = grants.find(self.grants, plugin_id)
+        if grant is None:
+            raise OperatorError(f"{plugin_id}: not installed", hint="pp plugin install FILE")
+        package = files.read(self._package(grant.digest), LIMITS.package.archive_bytes)
+        sidecar = files.read(self._sidecar(grant.digest), LIMITS.package.sidecar_bytes)
+        plugin = verify(package, sidecar, trust, archive_name=f"{grant.id}-{grant.version}{SUFFIX}")
+        grant.check(plugin)
+        return plugin, grant
+
+    def installed(self) -> list[Grant]:
+        """Every grant, by id."""
+        return grants.every(self.grants)
+
+    def check_succession(self, plugin: VerifiedPlugin) -> None:
+        """Checks 8 and 9, against what is installed. Errors: Rejected."""
+        current = grants.find(self.grants, plugin.manifest.id)
+        if current is None:
+            return
+        # 8 the version only rises, and one version is one set of bytes
+        new, old = plugin.manifest.version, current.version
+        if precedence(new) < precedence(old):
+            raise Rejected(8, f"{current.id} {new} is older than the installed {old}")
+        if new == old and plugin.digest != current.digest:
+            raise Rejected(
+                8, f"{current.id} {new} is installed already, with other bytes", hint="raise the version"
+            )
+        # 9 the publisher of this id is unchanged
+        if plugin.keyid != current.keyid:
+            was, now = current.publisher, plugin.publisher
+            raise Rejected(
+                9, f"{current.id} was installed from {was} ({current.keyid[:16]}), this is from {now}"
+            )
+
+    def _package(self, digest: str) -> Path:
+        return self.packages / f"{digest}{SUFFIX}"
+
+    def _sidecar(self, digest: str) -> Path:
+        return self.packages / f"{digest}{SUFFIX}{SIDECAR_SUFFIX}"
+
+
+def read_package(path: Path) -> tuple[bytes, bytes]:
+    """An archive and the sidecar beside it. Errors: Rejected (1) when unsigned, OperatorError."""
+    package = files.read(path, LIMITS.package.archive_bytes)
+    sidecar = path.with_name(path.name + SIDECAR_SUFFIX)
+    if not os.path.lexists(sidecar):
+        raise Rejected(
+            1, f"not signed: there is no {sidecar.name} beside it", hint="sign your own with `pp plugin sign`"
+        )
+    return package, files.read(sidecar, LIMITS.package.sidecar_bytes)

@@ -1,0 +1,73 @@
+"""What the host expects of every plugin, as checks an author can run.
+
+Laws: a check shows ordinary and awkward input and names the first rule that is broken.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pp_sdk.table import CLOSED, RESOLVED, MarketTable, build
+from pp_sdk.testing.fake_host import FakeHost
+from pp_sdk.testing.markets import market, markets
+from pp_sdk.types import MICRO, NO, YES, Decision
+
+
+class ContractError(AssertionError):
+    """A plugin does not keep its side of the contract."""
+
+
+def check_agent(plugin: object, config: dict[str, Any] | None = None) -> None:
+    """Show an agent ordinary and awkward markets; ContractError tells the first rule it breaks.
+
+    Every decision must be one the host could act on, and the same markets must bring the same decisions.
+    """
+    twin = plugin if isinstance(plugin, ModuleType | Path) else copy.deepcopy(plugin)
+    first, second = _decisions(plugin, config), _decisions(twin, config)
+    if first != second:
+        raise ContractError("decide: the same observations brought different decisions")
+
+
+def _decisions(plugin: object, config: dict[str, Any] | None) -> list[list[Decision]]:
+    answers = []
+    with FakeHost(plugin, config) as host:
+        for table in _awkward_tables():
+            decisions = host.decide(table=table)
+            for decision in decisions:
+                for complaint in _complaints(decision, table):
+                    raise ContractError(f"decide: {complaint}: {decision}")
+            answers.append(decisions)
+            host.now += 60 * MICRO
+    return answers
+
+
+def _awkward_tables() -> Iterator[MarketTable]:
+    unquoted = market("unquoted", bid=None, ask=None)
+    closed = market("closed", bid=None, ask=None, status=CLOSED)
+    resolved = market("resolved", bid=None, ask=None, status=RESOLVED, yes_payout=MICRO)
+    yield build(())
+    yield markets(1)
+    yield build([unquoted, market("one-sided", bid=None), market("cheap", bid=1, ask=2)])
+    yield build([closed, resolved])
+    for _ in range(3):
+        yield markets(50)
+
+
+def _complaints(decision: Decision, table: MarketTable) -> Iterator[str]:
+    if table.get(decision.market) is None:
+        yield "a market that was not in the observation"
+    if decision.outcome not in {YES, NO}:
+        yield 'outcome must be "yes" or "no"'
+    if not (math.isfinite(decision.probability) and 0 < decision.probability < 1):
+        yield "probability must lie between 0 and 1"
+    if not (math.isfinite(decision.confidence) and 0 <= decision.confidence <= 1):
+        yield "confidence must lie in 0..1"
+    if decision.limit_price is not None and not 0 < decision.limit_price < MICRO:
+        yield "limit_price must lie between 0 and 1_000_000 micro-USD"
+    if decision.max_spend is not None and decision.max_spend <= 0:
+        yield "max_spend must be above 0"

@@ -1,0 +1,130 @@
+"""What a plugin and the host say to each other about markets and money.
+
+Laws: every type is frozen. Money and shares are integer micro-units (1 USD = 1 share = 1_000_000), prices are
+micro-USD per share, times are microseconds since 1970 UTC. A probability is the one float: it is a claim, not
+money, and the host turns it into parts per million at its door. No type here can hold a secret.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from pp_sdk.table import MarketTable
+
+MICRO = 1_000_000
+
+Name = Annotated[str, Meta(max_length=255)]
+Text = Annotated[str, Meta(max_length=2000)]
+Micros = Annotated[int, Meta(ge=-(2**62), le=2**62)]
+
+YES = "yes"
+NO = "no"
+
+
+class Decision(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A wish to trade. The host sizes it, judges it against every limit, and may refuse it.
+
+    market:       id from the observation
+    outcome:      "yes" or "no"
+    side:         "buy" opens, "sell" closes what this plugin's earlier decisions bought
+    probability:  the plugin's own probability that `outcome` comes true, 0..1 exclusive
+    confidence:   how sure the plugin is of that probability, 0..1
+    limit_price:  micro-USD per share: the worst price accepted; None takes the book's within the risk limits
+    max_spend:    micro-USD the host may not exceed for this decision, fee included
+    rationale:    one paragraph for the record
+    """
+
+    market: Name
+    outcome: Name
+    side: Literal["buy", "sell"]
+    probability: float
+    confidence: float = 1.0
+    limit_price: Micros | None = None
+    max_spend: Micros | None = None
+    rationale: Text = ""
+
+
+class Position(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What this plugin's decisions hold: shares and cost in micro-units, cost without fees."""
+
+    market: Name
+    outcome: Name
+    shares: int
+    cost: int
+
+
+class Account(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the grant lets a plugin see. Under "ratio" equity is 1_000_000 and all else is relative to it."""
+
+    precision: Literal["ratio", "exact"]
+    equity: int
+    cash: int
+    positions: tuple[Position, ...] = ()
+
+
+class Observation(Struct, frozen=True, kw_only=True):
+    """One moment as an agent sees it. `account` is None without the capability account.read."""
+
+    now: int
+    markets: MarketTable
+    account: Account | None = None
+
+
+class SnapshotRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Asks a source for its markets at `now`. `held` names markets whose row must come even when closed."""
+
+    now: int
+    held: tuple[Name, ...] = ()
+
+
+class Proposal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An order the core would place, shown to risk plugins."""
+
+    plugin: Name
+    market: Name
+    outcome: Name
+    side: Literal["buy", "sell"]
+    shares: int
+    limit_price: int
+
+
+class RiskView(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The account as a risk plugin sees it when asked, micro-units."""
+
+    now: int
+    equity: int
+    cash: int
+    exposure: int
+    positions: tuple[Position, ...] = ()
+
+
+class Keep(Struct, frozen=True, tag="keep", forbid_unknown_fields=True):
+    """The proposal may stand."""
+
+
+class Shrink(Struct, frozen=True, tag="shrink", kw_only=True, forbid_unknown_fields=True):
+    """At most `shares` (micro-shares); a number above the proposal's changes nothing."""
+
+    shares: Annotated[int, Meta(ge=0, le=2**62)]
+    reason: Text
+
+
+class Veto(Struct, frozen=True, tag="veto", kw_only=True, forbid_unknown_fields=True):
+    """Not at all."""
+
+    reason: Text
+
+
+Advice = Keep | Shrink | Veto
+
+
+class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something that happened, told to output plugins afterwards. `fields` holds integers and texts."""
+
+    kind: Literal["run.start", "cycle", "decision", "verdict", "fill", "settlement", "plugin", "run.end"]
+    at: int
+    text: Text
+    fields: dict[Name, int | Text] = msgspec.field(default_factory=dict)

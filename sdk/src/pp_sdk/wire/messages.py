@@ -1,0 +1,181 @@
+"""Every message: who may send it, when, and what is in it.
+
+Laws: this table is the protocol; docs/PROTOCOL.md says the same in words. One frozen struct per body, written
+as a map with every field in the order listed here. A body has one spelling: what does not encode back to the
+same bytes is refused. No field can hold a secret. `Configure.config` is the one untyped value and only a
+plugin decodes it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from pp_sdk.types import Account, Advice, Decision, Event, Proposal, RiskView, SnapshotRequest
+from pp_sdk.wire.frames import MOST_ID, ProtocolError
+
+PROTOCOL: Final = 1
+
+Word = Annotated[str, Meta(max_length=255)]
+Line = Annotated[str, Meta(max_length=4000)]
+Time = Annotated[int, Meta(ge=0, le=2**62)]
+Size = Annotated[int, Meta(ge=1, le=2**32)]
+HookName = Literal["configure", "snapshot", "decide", "advise", "notify"]
+
+
+class Hello(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The first frame: who is there, and which walls it has felt. `ext` is the only room for extensions."""
+
+    protocol: int
+    sdk: Word
+    python: Word
+    selfcheck: Annotated[dict[Word, int], Meta(max_length=64)]
+    ext: Annotated[dict[Word, Word], Meta(max_length=16)] = {}
+
+
+class Load(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Import the plugin. The archive rides with this frame as one sealed descriptor."""
+
+    archive_bytes: Size
+    module: Word
+    object: Word
+    hooks: Annotated[list[HookName], Meta(max_length=5)]
+
+
+class Loaded(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The hooks the object really has."""
+
+    hooks: Annotated[list[HookName], Meta(max_length=5)]
+
+
+class Configure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The operator's settings, the seed of the plugin's random numbers, and the time."""
+
+    config: dict[str, Any]
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    now: Time
+
+
+class Done(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """It is done; there is nothing to tell."""
+
+
+class Snapshot(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A source's markets: one market table block."""
+
+    table: bytes
+
+
+class Decide(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An observation. Its market table rides with this frame as one sealed descriptor."""
+
+    now: Time
+    table_bytes: Size
+    account: Account | None
+
+
+class Decided(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    decisions: Annotated[list[Decision], Meta(max_length=256)]
+
+
+class Advise(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    proposal: Proposal
+    view: RiskView
+
+
+class Stop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Finish, answer, and leave."""
+
+
+class Cancel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The answer to request `id` is no longer wanted; it must still be sent."""
+
+    id: Annotated[int, Meta(ge=1, le=MOST_ID)]
+
+
+class LogWrite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    level: Literal["debug", "info", "warning", "error"]
+    message: Line
+
+
+class ClockNow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Ask for the time: the venue's, virtual in a backtest."""
+
+
+class Now(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    now: Time
+
+
+class Failure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of an error: a short code for programs, a message for people."""
+
+    code: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}\Z")]
+    message: Line
+
+
+class Side(StrEnum):
+    HOST = "host"
+    PLUGIN = "plugin"
+
+
+class State(StrEnum):
+    """Where a connection stands; it only moves downwards."""
+
+    OPENED = "opened"  # nothing said yet
+    GREETED = "greeted"  # hello was said
+    LOADED = "loaded"  # load was answered
+    RUNNING = "running"  # configure was answered
+    STOPPING = "stopping"  # stop was said
+
+
+class Method(NamedTuple):
+    """One method. `reply` is None for events; `moves` is the state it leads to, once said or answered."""
+
+    sender: Side
+    request: Any
+    reply: Any
+    states: frozenset[State]
+    moves: State | None = None
+    fds: int = 0
+
+
+_ALIVE: Final = frozenset({State.GREETED, State.LOADED, State.RUNNING, State.STOPPING})
+_STOPPABLE: Final = frozenset({State.GREETED, State.LOADED, State.RUNNING})
+_RUNNING: Final = frozenset({State.RUNNING})
+
+METHODS: Final[dict[str, Method]] = {
+    "hello": Method(Side.PLUGIN, Hello, None, frozenset({State.OPENED}), moves=State.GREETED),
+    "load": Method(Side.HOST, Load, Loaded, frozenset({State.GREETED}), moves=State.LOADED, fds=1),
+    "configure": Method(Side.HOST, Configure, Done, frozenset({State.LOADED}), moves=State.RUNNING),
+    "snapshot": Method(Side.HOST, SnapshotRequest, Snapshot, _RUNNING),
+    "decide": Method(Side.HOST, Decide, Decided, _RUNNING, fds=1),
+    "advise": Method(Side.HOST, Advise, Advice, _RUNNING),
+    "notify": Method(Side.HOST, Event, Done, _RUNNING),
+    "stop": Method(Side.HOST, Stop, Done, _STOPPABLE, moves=State.STOPPING),
+    "cancel": Method(Side.HOST, Cancel, None, _ALIVE),
+    "log.write": Method(Side.PLUGIN, LogWrite, None, _ALIVE),
+    "clock.now": Method(Side.PLUGIN, ClockNow, Now, _ALIVE),
+}
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+
+
+_DECODERS: Final = {
+    kind: msgspec.msgpack.Decoder(kind)
+    for method in METHODS.values()
+    for kind in (method.request, method.reply, Failure)
+}
+
+
+def decode_body(body: Raw | bytes, kind: Any) -> Any:
+    """A body as one of the types in METHODS. Raises ProtocolError for any other shape or spelling."""
+    try:
+        value = _DECODERS[kind].decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProtocolError(f"body is not what the protocol says: {error}") from error
+    if _ENCODER.encode(value) != bytes(body):
+        raise ProtocolError("body is not canonical")
+    return value

@@ -1,0 +1,267 @@
+"""`pp` itself: exit statuses, one line per error, and no module imported that the command does not need."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from pp_host.app.founding import found_home
+from pp_host.cli import main as command_line
+from pp_host.cli.main import COMMANDS, Place, main
+from pp_host.errors import HostError, OperatorError, PluginError, RecordError, Refused, VenueError
+from pp_host.home import Home
+from pp_host.latch import read_latch
+
+PP = Path(sys.executable).with_name("pp")
+
+
+def pp(*arguments, **options):
+    return subprocess.run(
+        [PP, *arguments], capture_output=True, text=True, check=False, timeout=60, **options
+    )
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """Make `pp probe` do what the test says."""
+
+    def install(action):
+        room = type(sys)("pp_host.cli.probe")
+        room.probe = action
+        monkeypatch.setitem(sys.modules, "pp_host.cli.probe", room)
+        monkeypatch.setattr(
+            command_line, "COMMANDS", {**COMMANDS, "probe": Place("probe", "probe", "A test.")}
+        )
+
+    return install
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (OperatorError("what", hint="remedy"), 1),
+        (Refused("what", hint="remedy"), 3),
+        (PluginError("what", hint="remedy"), 4),
+        (VenueError("what", hint="remedy"), 4),
+        (RecordError("what", hint="remedy"), 1),
+        (HostError("what", hint="remedy"), 70),
+    ],
+)
+def test_an_error_is_a_line_a_hint_and_a_status(command, capsys, error, status):
+    def action() -> None:
+        raise error
+
+    command(action)
+    assert main(["probe"]) == status
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "pp: error: what\npp: hint: remedy\n")
+
+
+def test_an_error_cannot_draw_on_the_terminal(command, capsys):
+    def action() -> None:
+        raise OperatorError("a\x1b[31m\nb\u202e")
+
+    command(action)
+    assert main(["probe"]) == 1
+    assert capsys.readouterr().err == "pp: error: a\\x1b[31m\\nb\\u202e\n"
+
+
+def test_a_bug_is_one_line_and_its_traceback_a_private_file(command, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def action() -> None:
+        raise ZeroDivisionError("by nought")
+
+    command(action)
+    assert main(["probe"]) == 70
+    (file,) = tmp_path.iterdir()
+    assert capsys.readouterr().err == (
+        "pp: error: internal error: ZeroDivisionError: by nought\n"
+        f"pp: hint: a bug of ours; please report it with {file}\n"
+    )
+    assert "ZeroDivisionError: by nought" in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (KeyboardInterrupt(), 130, ""),
+        (typer.Abort(), 1, "pp: error: aborted; nothing was done\n"),
+        (typer.Exit(3), 3, ""),
+        (PermissionError(13, "Permission denied", "/x/y"), 1, "pp: error: /x/y: Permission denied\n"),
+        (OSError(28, "No space left on device"), 1, "pp: error: system: No space left on device\n"),
+    ],
+)
+def test_other_ends(command, capsys, error, status, line):
+    def action() -> None:
+        raise error
+
+    command(action)
+    assert main(["probe"]) == status
+    assert capsys.readouterr().err == line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line", "hint"),
+    [
+        (["bogus"], "No such command 'bogus'.", "pp --help"),
+        (["--bogus"], "No such option: --bogus", "pp --help"),
+        (["resume"], "Missing option '--reason'.", "pp resume --help"),
+        (["config", "bogus"], "No such command 'bogus'.", "pp config --help"),
+        (["status", "extra"], "Got unexpected extra argument(s) (extra)", "pp status --help"),
+        (["run", "--cycles", "x"], None, "pp run --help"),
+    ],
+)
+def test_misuse_is_status_2(capsys, arguments, line, hint):
+    assert main(arguments) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    first, second = told.err.splitlines()
+    assert first.startswith("pp: error: ")
+    assert line is None or first == f"pp: error: {line}"
+    assert second == f"pp: hint: {hint}"
+
+
+def test_help_and_version(capsys):
+    for arguments in ([], ["--help"]):
+        assert main(arguments) == 0
+        told = capsys.readouterr()
+        assert all(place.summary[:40] in told.out for place in COMMANDS.values())
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("pp ")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_and_answers_in_json(name, capsys):
+    place = COMMANDS[name]
+    found = getattr(importlib.import_module(f"pp_host.cli.{place.module}"), place.attribute)
+    assert main([name, "--help"]) == 0
+    assert capsys.readouterr().out.startswith(f"Usage: pp {name}")
+    functions = (
+        [entry.callback for entry in found.registered_commands] if isinstance(found, typer.Typer) else [found]
+    )
+    for function in functions:
+        parameters = inspect.signature(function).parameters
+        assert "as_json" in parameters, function
+        assert {"home", "_home"} & set(parameters), function
+
+
+def test_help_imports_no_command():
+    wanted = "import sys; from pp_host.cli.main import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
+    modules = subprocess.run(
+        [sys.executable, "-c", wanted], capture_output=True, text=True, check=True
+    ).stderr.split()
+    heavy = {
+        "rich",
+        "cryptography",
+        "sqlmodel",
+        "asyncio",
+        "anyio",
+        "yaml",
+        "pluggy",
+        "pp_host.config",
+        "pp_host.home",
+    }
+    assert heavy.isdisjoint(modules)
+    assert {"typer", "pp_host.cli.main"} <= set(modules)
+
+
+def test_completion_knows_the_options_of_commands():
+    environ = {
+        **os.environ,
+        "_PP_COMPLETE": "complete_bash",
+        "COMP_WORDS": "pp resume --rea",
+        "COMP_CWORD": "2",
+    }
+    assert "--reason" in pp(env=environ).stdout
+
+
+def test_a_full_disk_under_stdout_is_not_success():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([PP, "--version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_init_kill_status_resume_without_a_host(tmp_path, capsys):
+    home = tmp_path / "a home"
+
+    def said(*arguments):
+        assert main([*arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    made = said("init", str(home))
+    assert made == {"home": str(home), "origin": made["origin"], "config": str(home / "pp.toml")}
+    killed = said("kill", "--home", str(home), "--reason", "enough")
+    assert killed == {
+        "halted": True,
+        "latched": True,
+        "host": "absent",
+        "recorded": killed["recorded"],
+        "unconfirmed": [],
+    }
+    assert said("status", "--home", str(home))["latched"] == "enough"
+    assert main(["run", "--cycles", "1", "--home", str(home)]) == 3
+    assert "pp: error: halted: enough\n" in capsys.readouterr().err
+    assert said("resume", "--home", str(home), "--reason", "all clear")["recorded"] > killed["recorded"]
+    assert said("status", "--home", str(home))["latched"] is None
+
+
+def test_stop_without_a_host(tmp_path, capsys):
+    home = Home.create(tmp_path / "home", "", lambda _: None)
+    assert main(["stop", "--home", str(home.root)]) == 1
+    assert capsys.readouterr().err == (
+        f"pp: error: {home.root}: no host is running\npp: hint: pp run starts one\n"
+    )
+
+
+def test_kill_latches_even_a_home_that_is_refused_otherwise(tmp_path, capsys):
+    home = Home.create(tmp_path / "home", "", lambda _: None)
+    home.root.chmod(0o755)
+    assert main(["kill", "--home", str(home.root), "--reason", "enough", "--json"]) == 1
+    told = capsys.readouterr()
+    assert json.loads(told.out)["halted"] is False
+    assert "the home is open to other users" in told.err
+    assert read_latch(home.state) == "enough"
+
+
+def test_a_kill_needs_no_good_reason(tmp_path, capsys):
+    home = found_home(tmp_path / "home")
+    for reason, kept in (("  ", "pp kill"), ("\x1b[2J" + "x" * 600, "\\x1b[2J" + "x" * 493)):
+        assert main(["kill", "--home", str(home.root), "--reason", reason]) == 0
+        assert read_latch(home.state) == kept
+    assert "HALTED" in capsys.readouterr().out
+
+
+def test_kill_of_no_home_at_all_is_a_plain_error(tmp_path, capsys):
+    assert main(["kill", "--home", str(tmp_path / "none")]) == 1
+    assert capsys.readouterr().err == (
+        f"pp: error: {tmp_path / 'none'}: no home here: No such file or directory\n"
+        f"pp: hint: pp init {tmp_path / 'none'}\n"
+    )
+
+
+def test_a_reason_of_blanks_is_none(tmp_path, capsys):
+    home = Home.create(tmp_path / "home", "", lambda _: None)
+    assert main(["resume", "--reason", "  ", "--home", str(home.root)]) == 1
+    assert "--reason: no reason given" in capsys.readouterr().err
+
+
+def test_init_twice_and_into_two_places(tmp_path, capsys):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "kept").write_text("x")
+    assert main(["init", str(tmp_path / "home")]) == 1
+    assert capsys.readouterr().err.startswith(f"pp: error: {tmp_path / 'home'}: exists and is not empty\n")
+    assert main(["init", "a", "--home", "b"]) == 1
+    assert (
+        capsys.readouterr().err
+        == "pp: error: pp init: two folders named\npp: hint: give DIR or --home, not both\n"
+    )

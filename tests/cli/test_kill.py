@@ -1,0 +1,123 @@
+"""`pp kill` against a real host: alive, stopped and dead. It stays latched, the record holds it and verifies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from pp_host.app.founding import found_home
+from pp_host.cli.main import main
+from pp_host.control import HostIdentity
+
+PP = Path(sys.executable).with_name("pp")
+
+
+@pytest.fixture
+def home(tmp_path):
+    return found_home(tmp_path / "home")
+
+
+@pytest.fixture
+def said(home, capsys):
+    """Run a command in this process: its exit status and its JSON document."""
+
+    def run(*arguments):
+        status = main([*arguments, "--home", str(home.root), "--json"])
+        out = capsys.readouterr().out
+        return status, json.loads(out) if out else None
+
+    return run
+
+
+@pytest.fixture
+def host(home, said):
+    """A real host in the middle of a session, with its plugins."""
+    environ = {**os.environ, "PP__HOST__CYCLE_SECONDS": "0.2"}
+    with subprocess.Popen([PP, "run", "--home", home.root], env=environ, stderr=subprocess.PIPE) as process:
+        try:
+            _wait_for_a_cycle(process, said)
+            yield process
+        finally:
+            process.kill()
+
+
+def _wait_for_a_cycle(process, said):
+    deadline = time.monotonic() + 60
+    while not (said("status")[1] or {}).get("cycles"):
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+
+
+def run_once(home):
+    command = [PP, "run", "--cycles", "1", "--home", home.root]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def entries(said, event):
+    return [entry["subject"] for entry in said("audit", "tail", "--event", event)[1]["entries"]]
+
+
+@pytest.mark.parametrize(
+    ("before", "found", "ended"),
+    [
+        (None, "answered", 3),
+        (signal.SIGSTOP, "ended", -signal.SIGKILL),
+        (signal.SIGKILL, "absent", -signal.SIGKILL),
+    ],
+    ids=["alive", "stopped", "dead"],
+)
+def test_kill_works_and_stays(home, host, said, before, found, ended):
+    if before is not None:
+        host.send_signal(before)
+    if before == signal.SIGKILL:
+        host.wait(20)
+    status, document = said("kill", "--reason", "enough")
+    assert (status, document["halted"], document["host"]) == (0, True, found)
+    assert host.wait(20) == ended
+    assert [entry["reason"] for entry in entries(said, "state.kill")] == ["enough"]
+    refused = run_once(home)
+    assert (refused.returncode, "pp: error: halted: enough\n" in refused.stderr) == (3, True)
+    assert said("audit", "verify")[0] == 0
+    assert said("resume", "--reason", "all clear")[0] == 0
+    assert said("status")[1]["latched"] is None
+
+
+def test_after_resume_it_runs_again(home, said):
+    assert said("kill", "--reason", "enough")[0] == 0
+    assert run_once(home).returncode == 3
+    assert said("resume", "--reason", "all clear")[0] == 0
+    assert run_once(home).returncode == 0
+
+
+def test_stop_ends_it_in_good_order_and_latches_nothing(home, host, said):
+    second = run_once(home)
+    assert (second.returncode, "another host is writing this record" in second.stderr) == (3, True)
+    pid = HostIdentity.read(home.state).pid
+    status, document = said("stop")
+    assert (status, document["stopped"], document["pid"]) == (0, True, pid)
+    assert host.wait(20) == 0
+    assert entries(said, "state.kill") == []
+    assert said("status")[1]["latched"] is None
+
+
+def test_a_latch_file_that_goes_missing_lowers_nothing(home, said):
+    assert said("kill", "--reason", "enough")[0] == 0
+    (home.state / "KILL").unlink()
+    refused = run_once(home)
+    assert (refused.returncode, "pp: error: halted: enough\n" in refused.stderr) == (3, True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_in_good_order_and_latches_nothing(home, host, said, number):
+    host.send_signal(number)
+    assert host.wait(20) == 0
+    assert said("audit", "tail", "-n", "1")[1]["entries"][0]["event"] == "host.stop"
+    assert said("status")[1]["latched"] is None
+    assert said("audit", "verify")[0] == 0

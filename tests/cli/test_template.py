@@ -1,0 +1,120 @@
+"""The plugin template, walked as its README says: tested, packed, signed, verified, installed, run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ID = "org.example.my-agent"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A copy, as an author would make one."""
+    ignored = shutil.ignore_patterns("__pycache__", ".pytest_cache")
+    return Path(
+        shutil.copytree(
+            ROOT / "plugin-template" / "my_agent",
+            tmp_path_factory.mktemp("author") / "my_agent",
+            ignore=ignored,
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def pp(tmp_path_factory):
+    """Runs `pp` on a new home; its exit status must be 0, its JSON comes back."""
+    home = tmp_path_factory.mktemp("operator") / "home"
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+
+    def run(*words):
+        command = [Path(sys.executable).with_name("pp"), *words, "--home", home, "--json"]
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=environment, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    run("init")
+    return run
+
+
+@pytest.fixture(scope="module")
+def package(folder, pp):
+    packed = Path(pp("plugin", "pack", folder, "--out", folder.parent)["path"])
+    pp("plugin", "sign", packed, "--dev")
+    return packed
+
+
+def test_its_own_tests_pass(folder):
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:randomly",
+        "--rootdir",
+        folder,
+        folder,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "3 passed" in done.stdout
+
+
+def test_its_code_is_short(folder):
+    assert len((folder / "my_agent.py").read_text().splitlines()) <= 30
+
+
+def test_the_package_holds_the_plugin_and_not_its_tests(package, pp, folder):
+    packed = pp("plugin", "pack", folder, "--out", folder.parent)
+    assert packed["files"] == ["config.schema.json", "my_agent.py", "plugin.yaml"]
+    assert package.name == f"{ID}-0.1.0.ppz"
+
+
+def test_it_verifies_installs_and_is_listed(package, pp):
+    assert pp("plugin", "verify", package)["ok"]
+    granted = pp("plugin", "install", package, "--yes")
+    assert (granted["id"], [one["use"] for one in granted["capabilities"]]) == (
+        ID,
+        ["market.read", "decision.propose"],
+    )
+    assert ID in [plugin["id"] for plugin in pp("plugin", "list")["plugins"]]
+
+
+def test_it_decides_behind_the_walls(package, pp):
+    pp("plugin", "install", package, "--yes")
+    settings = Path(pp("config", "check")["file"])
+    settings.write_text(
+        settings.read_text()
+        + f"""
+[plugins."{ID}"]
+budget = {{order_usd = 10, day_usd = 100, exposure_usd = 50, orders_per_minute = 6}}
+"""
+    )
+    ran = pp("run", "--mode", "dry-run", "--once")
+    (mine,) = [plugin for plugin in ran["plugins"] if plugin["id"] == ID]
+    assert (mine["calls"], mine["state"], mine["ended"]) == (1, "stopped", "")
+
+
+def test_the_readme_names_the_commands_walked_here():
+    text = (ROOT / "plugin-template" / "README.md").read_text()
+    for words in (
+        "-m pytest my_agent",
+        "plugin pack",
+        "plugin sign",
+        "--dev",
+        "plugin verify",
+        "plugin install",
+    ):
+        assert words in text

@@ -1,0 +1,68 @@
+"""docs/CLI.md tells every command and option that `pp` registers."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+
+import pytest
+import typer
+import typer.main
+from pp_host.cli.main import COMMANDS
+
+
+def leaves(command, name):
+    """(path, command) of every command below `command` that does something."""
+    below = getattr(command, "commands", None)
+    if below is None:
+        yield name, command
+        return
+    for word, child in below.items():
+        yield from leaves(child, f"{name} {word}")
+
+
+def options(command):
+    """The long spelling of each option, a short one where there is no other."""
+    for parameter in command.params:
+        if parameter.param_type_name == "option" and not getattr(parameter, "hidden", False):
+            yield max(parameter.opts, key=len)
+
+
+@pytest.fixture(scope="module")
+def commands():
+    found = {}
+    for word, place in COMMANDS.items():
+        registered = getattr(import_module(f"pp_host.cli.{place.module}"), place.attribute)
+        if not isinstance(registered, typer.Typer):
+            alone = typer.Typer(add_completion=False)
+            alone.command(word)(registered)
+            registered = alone
+        found |= leaves(typer.main.get_command(registered), f"pp {word}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def sections(root):
+    """The text under each `### \\`pp ...\\`` heading, by the command it names."""
+    text = (root / "docs" / "CLI.md").read_text(encoding="utf-8")
+    parts = re.split(r"^###? ", text, flags=re.MULTILINE)
+    return {match.group(1): part for part in parts if (match := re.match(r"`(pp(?: [a-z-]+)+)", part))}
+
+
+def test_every_command_is_documented_and_every_documented_command_exists(commands, sections):
+    assert set(sections) == set(commands)
+
+
+def test_every_option_is_documented(commands, sections):
+    common = {"--home", "--json", "--help"}
+    missing = [
+        f"{name} {option}"
+        for name, command in commands.items()
+        for option in options(command)
+        if option not in common and option not in sections.get(name, "")
+    ]
+    assert missing == []
+
+
+def test_every_command_has_a_line_of_help(commands):
+    assert [name for name, command in commands.items() if not command.help] == []

@@ -1,0 +1,141 @@
+"""docs/PROTOCOL.md names every method, field, column, code and bound, so that an SDK can be written from it alone."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+
+import pytest
+from pp_sdk.table.layout import HEADER, INT_COLUMNS, MOST, MOST_LEVELS, NULLABLE, SIDES, TEXT_COLUMNS
+from pp_sdk.types import (
+    Account,
+    Decision,
+    Event,
+    Keep,
+    Position,
+    Proposal,
+    RiskView,
+    Shrink,
+    SnapshotRequest,
+    Veto,
+)
+from pp_sdk.wire.connection import IN_FLIGHT
+from pp_sdk.wire.frames import FRAME_BYTES, Frame
+from pp_sdk.wire.messages import METHODS, PROTOCOL, Failure
+
+SHARED = [SnapshotRequest, Account, Position, Decision, Proposal, RiskView, Keep, Shrink, Veto, Event]
+
+
+@pytest.fixture(scope="module")
+def page(root):
+    return (root / "docs" / "PROTOCOL.md").read_text(encoding="utf-8")
+
+
+def section(page, title):
+    """The text below a heading, up to the next one of its rank or above."""
+    found = re.search(rf"^(#+) {re.escape(title)}$", page, re.MULTILINE)
+    assert found, f"no section {title!r}"
+    rest = page[found.end() :]
+    end = re.search(rf"^#{{1,{len(found[1])}}} ", rest, re.MULTILINE)
+    return rest[: end.start()] if end else rest
+
+
+def listed(text):
+    """The first cells of a section's table rows, in order."""
+    return re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+
+
+def fields(kind):
+    """A struct's fields as they travel: a tag comes first."""
+    tag = kind.__struct_config__.tag
+    return ["type", *kind.__struct_fields__] if tag else list(kind.__struct_fields__)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_is_described_with_its_sender_states_and_fields(page, name):
+    method = METHODS[name]
+    text = section(page, f"`{name}`")
+    receiver = "plugin" if method.sender == "host" else "host"
+    assert f"{method.sender} to {receiver}" in text.replace("Event, ", "").replace("Request, ", "")
+    assert text.lstrip().startswith("Event" if method.reply is None else "Request")
+    for state in method.states:
+        assert state in text.split("\n\n")[0]
+    assert ("one descriptor" in text) is bool(method.fds)
+    expected = []
+    for kind in (method.request, method.reply):
+        expected += (
+            [] if kind is None or kind in SHARED or not hasattr(kind, "__struct_fields__") else fields(kind)
+        )
+    assert listed(text) == expected
+
+
+def test_no_other_method_is_described(page):
+    assert set(re.findall(r"^### `([\w.]+)`$", page, re.MULTILINE)) == set(METHODS)
+
+
+@pytest.mark.parametrize("kind", SHARED, ids=lambda kind: kind.__name__)
+def test_every_shared_type_lists_its_fields_in_order(page, kind):
+    assert listed(section(page, kind.__name__)) == fields(kind)
+
+
+def test_the_envelope_and_the_error_list_their_fields(page):
+    assert re.findall(r"^\| \d \| `(\w+)` \|", section(page, "Frames"), re.MULTILINE) == fields(Frame)
+    assert listed(section(page, "Trouble")) == fields(Failure)
+
+
+def test_the_frame_that_is_taken_apart_is_the_one_in_the_vectors(page, root):
+    block = section(page, "Frames").split("```")[-2]
+    shown = "".join(re.split(r"\s{2,}", line.strip())[0] for line in block.splitlines()).replace(" ", "")
+    dialogue = json.loads((root / "tests" / "vectors" / "wire" / "dialogue.json").read_text())
+    assert shown == dialogue["frames"][1]["hex"]
+
+
+def test_every_column_is_listed_with_its_range(page):
+    text = section(page, "Market table")
+    rows = re.findall(r"^\| `(\w+)` \| (yes|no) \| (\S+)\.\.(\S+) \|", text, re.MULTILINE)
+    shown = {MOST: "2^62"}
+    expected = [
+        (
+            column.name,
+            "yes" if column.nullable else "no",
+            str(column.low),
+            shown.get(column.high, str(column.high)),
+        )
+        for column in INT_COLUMNS
+    ]
+    assert rows == expected
+    for column in TEXT_COLUMNS:
+        assert re.search(rf"`{column.name}` \((1\.\.|at most ){column.most}\b", text), column.name
+    assert all(f"`{side.name}`" in text for side in SIDES)
+
+
+def test_the_arithmetic_of_the_layout_is_right(page):
+    text = section(page, "Market table")
+    assert f"| {HEADER.size} | {8 * len(INT_COLUMNS)} n | {len(INT_COLUMNS)} integer columns" in text
+    assert f"| 16 w | {len(NULLABLE)} validity bitmaps" in text
+    assert f"| 8 ({len(SIDES)} n + 1) | level offsets" in text
+    assert f"| {8 * len(TEXT_COLUMNS)} n | {len(TEXT_COLUMNS)} text columns" in text
+    assert f"at most {MOST_LEVELS} levels" in text
+
+
+def test_every_bound_is_told(page):
+    assert f"Version {PROTOCOL}." in page
+    limits = section(page, "Limits")
+    assert f"{FRAME_BYTES:,} bytes" in limits
+    assert f"requests per side | {IN_FLIGHT} |" in limits
+
+
+def codes(tree):
+    """Error codes a module answers with: `code="..."`, or the first argument of Refused."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            named = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
+            first = node.args[:1] if ast.unparse(node.func) == "Refused" else []
+            yield from (value.value for value in [*named, *first] if isinstance(value, ast.Constant))
+
+
+def test_every_error_code_of_the_sdk_is_told(page, sdk):
+    used = {code for module in sdk for code in codes(module.tree)}
+    assert used >= {"plugin_error", "load_error", "cancelled"}
+    assert [code for code in sorted(used) if f"`{code}`" not in section(page, "Trouble")] == []

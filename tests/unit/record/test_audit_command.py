@@ -1,0 +1,141 @@
+"""`pp audit` on a real home; what strangers wrote never reaches the terminal as it is."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import pytest
+from pp_host.cli.audit import app
+from pp_host.errors import OperatorError, RecordError
+from pp_host.home import Home
+from pp_host.record.entry import Actor
+from pp_host.record.log import Record
+from pp_host.record.note import generate_key, load_key
+from pp_host.record.store import DATABASE
+from typer.testing import CliRunner
+
+EVIL = "\x1b[2J\n#999 verdict allow\r\u202egnp\u2066\x9b31m[bold red]x[/bold red]\u200b"
+PLUGIN = Actor("plugin", "agent-" + EVIL, "1.0.0", "cd" * 32)
+
+
+@pytest.fixture
+def home(tmp_path):
+    made = Home.create(tmp_path / "home", "", lambda draft: generate_key(draft.keys / "record", draft.origin))
+    record = Record.open(made.state, load_key(made.keys / "record"), made.origin, run="run-1")
+    record.append(
+        "plugin.start", {"id": PLUGIN.id, "digest": PLUGIN.digest, "grant": "g", "level": "L3"}, actor=PLUGIN
+    )
+    call = record.append("plugin.call", {"hook": "decide"}, actor=PLUGIN)
+    verdict = record.append(
+        "verdict", {"reason": EVIL, "list": [EVIL, {"key\n": EVIL}]}, cause=call, verdict="allow", rule=EVIL
+    )
+    intent = record.append("order.intent", {"order": "abc123", "market": EVIL}, cause=verdict)
+    record.append("order.fill", {"order": "abc123"}, cause=intent)
+    record.close()
+    return made
+
+
+def run(home, *words, fails=None):
+    """The command's stdout, or the error that main would print."""
+    result = CliRunner().invoke(app, [*words, "--home", str(home.root)])
+    if fails:
+        assert isinstance(result.exception, fails), result.output
+        return result.exception
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result.stdout
+
+
+def test_verify_tells_what_was_verified(home):
+    document = json.loads(run(home, "verify", "--json"))
+    assert document == {
+        "ok": True,
+        "origin": home.origin,
+        "size": 5,
+        "root": document["root"],
+        "checkpoints": document["checkpoints"],
+        "vkey": (home.keys / "record.vkey").read_text().strip(),
+    }
+    assert len(document["root"]) == 64
+    said = run(home, "verify")
+    assert said.startswith("record verified: 5 entries")
+    assert document["root"] in said
+
+
+def test_verify_fails_on_a_damaged_record(home):
+    with sqlite3.connect(home.state / DATABASE) as connection:
+        connection.execute("UPDATE entries SET run = 'x' WHERE seq = 2")
+    connection.close()
+    error = run(home, "verify", fails=RecordError)
+    assert str(error) == "the record is damaged: entry 2: its columns say something else than its body"
+    assert (error.exit_status, bool(error.hint)) == (1, True)
+
+
+def test_verify_refuses_the_key_of_another_record(home, tmp_path):
+    generate_key(tmp_path / "other", "probablyprofit/other")
+    (home.keys / "record.vkey").write_bytes((tmp_path / "other.vkey").read_bytes())
+    error = run(home, "verify", fails=RecordError)
+    assert "is the key of probablyprofit/other" in str(error)
+
+
+def test_tail_filters(home):
+    assert [entry["seq"] for entry in json.loads(run(home, "tail", "--json"))["entries"]] == [0, 1, 2, 3, 4]
+    assert [entry["seq"] for entry in json.loads(run(home, "tail", "-n", "2", "--json"))["entries"]] == [3, 4]
+    for words, seqs in (
+        (("--event", "verdict"), [2]),
+        (("--verdict", "allow"), [2]),
+        (("--plugin", PLUGIN.id), [0, 1]),
+        (("--plugin", "nobody"), []),
+    ):
+        assert [entry["seq"] for entry in json.loads(run(home, "tail", *words, "--json"))["entries"]] == seqs
+
+
+def test_show_prints_one_entry(home):
+    document = json.loads(run(home, "show", "2", "--json"))
+    assert document["subject"]["reason"] == EVIL
+    assert (document["event"], document["cause"], document["verdict"]) == ("verdict", 1, "allow")
+    assert "the record has no entry 77" in str(run(home, "show", "77", fails=OperatorError))
+
+
+@pytest.mark.parametrize("seq", ["-1", "9223372036854775808", "two"])
+def test_show_takes_a_number(home, seq):
+    result = CliRunner().invoke(app, ["show", "--home", str(home.root), "--", seq])
+    assert result.exit_code == 2
+
+
+def test_why_as_json_has_the_chain_the_life_and_the_plugins(home):
+    document = json.loads(run(home, "why", "abc", "--json"))
+    assert document["order"] == "abc123"
+    assert [entry["event"] for entry in document["chain"]] == [
+        "order.fill",
+        "order.intent",
+        "verdict",
+        "plugin.call",
+    ]
+    assert [entry["event"] for entry in document["life"]] == ["order.intent", "order.fill"]
+    assert [entry["subject"]["grant"] for entry in document["plugins"]] == ["g"]
+
+
+def test_why_draws_a_tree_with_the_digest(home):
+    said = run(home, "why", "abc123")
+    lines = said.splitlines()
+    assert lines[0] == "order abc123"
+    assert [line.split("#")[1][0] for line in lines if line.startswith("│ ") and "└" in line] == list("4321")
+    assert f"@1.0.0 sha256:{'cd' * 8}" in lines[-1]
+    assert "grant=g" in lines[-1]
+    for title in ("why, from effect to cause", "what became of it", "whose code"):
+        assert title in said
+
+
+def test_an_unknown_order_has_a_hint(home):
+    error = run(home, "why", "ffff", fails=OperatorError)
+    assert (error.exit_status, error.hint) == (1, "pp audit tail --event order.intent shows orders")
+
+
+@pytest.mark.parametrize("words", [("tail",), ("show", "2"), ("why", "abc123"), ("show", "0")])
+def test_nothing_a_stranger_wrote_reaches_the_terminal_as_it_is(home, words):
+    said = run(home, *words)
+    assert {c for c in said if not c.isprintable()} <= {"\n"}
+    assert not [line for line in said.splitlines() if line.startswith("#999")]
+    assert "\\x1b[2J\\n#999" in said
+    assert "[bold red]x" in said, "markup is text"

@@ -1,0 +1,47 @@
+"""Small files: bounded and regular when read, whole when written."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from pp_host import disk
+from pp_host.errors import OperatorError
+
+
+def test_what_was_written_is_read(tmp_path):
+    path = tmp_path / "file"
+    disk.write(path, b"one")
+    disk.write(path, b"two")
+    assert disk.read(path, 3) == b"two"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [found.name for found in tmp_path.iterdir()] == ["file"]
+
+
+def test_one_byte_too_many_is_refused(tmp_path):
+    path = tmp_path / "file"
+    disk.write(path, b"1234")
+    with pytest.raises(OperatorError, match="larger than 3 bytes"):
+        disk.read(path, 3)
+
+
+def test_a_symlink_is_not_followed(tmp_path):
+    (tmp_path / "real").write_bytes(b"x")
+    (tmp_path / "link").symlink_to("real")
+    with pytest.raises(OSError, match="symbolic links"):
+        disk.read(tmp_path / "link", 10)
+
+
+def test_a_fifo_does_not_hang_the_reader(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(OperatorError, match="not a regular file"):
+        disk.read(tmp_path / "fifo", 10)
+
+
+def test_a_failed_write_leaves_the_old_bytes_and_no_draft(tmp_path):
+    target = tmp_path / "folder"
+    target.mkdir()
+    (target / "keep").write_bytes(b"x")
+    with pytest.raises(OSError, match="folder"):
+        disk.write(target, b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]

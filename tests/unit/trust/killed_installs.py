@@ -1,0 +1,68 @@
+"""Run by test_store.py in a process of its own: kill an install at each of its changes of the disk, then look.
+
+Arguments: a home's folder (store, grants, trust.json), a newer package, how many steps to try. Prints one JSON line
+a step: whether the install ended by itself, the version that loads afterwards, and after one more install.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pp_host.trust.grants import Wish
+from pp_host.trust.store import Store
+from pp_host.trust.truststore import TrustStore
+
+ID = "org.example.momentum"
+
+
+def install(home: Path, package: Path) -> None:
+    store, trust = Store(home / "store", home / "grants"), TrustStore.open(home / "trust.json")
+    offer = store.offer(package, trust, Wish(), granted_by="op", now=datetime.now(UTC))
+    store.install(offer, lambda grant: None)
+
+
+def version(home: Path) -> str:
+    store, trust = Store(home / "store", home / "grants"), TrustStore.open(home / "trust.json")
+    plugin, grant = store.load(ID, trust)
+    assert [each.version for each in store.installed()] == [grant.version] == [plugin.manifest.version]
+    return grant.version
+
+
+def die_at(step: int) -> None:
+    """End this process without any clean-up at its n-th change of the disk."""
+    seen = 0
+
+    def watch(event, args):
+        nonlocal seen
+        seen += event in {"os.rename", "os.remove"} or (event == "open" and bool(args[2] & os.O_CREAT))
+        if seen == step:
+            os._exit(9)
+
+    sys.addaudithook(watch)
+
+
+def attempt(home: Path, package: Path, step: int) -> dict[str, object]:
+    child = os.fork()
+    if child == 0:
+        die_at(step)
+        install(home, package)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    found = version(home)
+    install(home, package)
+    return {"finished": code == 0, "found": found, "again": version(home)}
+
+
+def main(home: Path, package: Path, steps: int) -> None:
+    for step in range(1, steps + 1):
+        copy = home.with_name(f"copy{step}")
+        shutil.copytree(home, copy)
+        print(json.dumps(attempt(copy, package, step)))
+
+
+main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
