@@ -347,13 +347,13 @@ def test_guarded_covers_every_security_setting():
         (
             "PP__TAPE__SPREAD_TICKS",
             "x",
-            'PP__TAPE__SPREAD_TICKS: expected a whole number, 0 to 1000, got "x"',
+            'PP__TAPE__SPREAD_TICKS: expected a whole number, 1 to 1000, got "x"',
         ),
-        ("PP__TAPE__SPREAD_TICKS", "", 'PP__TAPE__SPREAD_TICKS: expected a whole number, 0 to 1000, got ""'),
+        ("PP__TAPE__SPREAD_TICKS", "", 'PP__TAPE__SPREAD_TICKS: expected a whole number, 1 to 1000, got ""'),
         (
             "PP__TAPE__SPREAD_TICKS",
             "1\nrisk = 2",
-            'PP__TAPE__SPREAD_TICKS: expected a whole number, 0 to 1000, got "1\\nrisk = 2"',
+            'PP__TAPE__SPREAD_TICKS: expected a whole number, 1 to 1000, got "1\\nrisk = 2"',
         ),
         ("PP__TAPE__TICK", "0.003", "pp.toml: tape.tick: does not divide one dollar"),
     ],

@@ -2,14 +2,13 @@
 
 Laws: no path is ever opened for it, so nothing can be swapped between verification and execution. Standard
 library, SDK and installed requirements are always found first, and a plugin that brings a module of one of
-their names is refused rather than silently shadowed. Origins read `ppz:/path`; tracebacks and `inspect` see
-the source.
+their names is refused rather than silently shadowed. Origins read `ppz:/path`; tracebacks and `inspect` get
+the source from the loader.
 """
 
 from __future__ import annotations
 
 import io
-import linecache
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec
@@ -82,9 +81,6 @@ class ArchiveLoader:
         return None
 
     def exec_module(self, module: ModuleType) -> None:
-        source = self.get_source(module.__name__)
-        filename = ORIGIN + self._name
-        linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
         exec(self.get_code(module.__name__), module.__dict__)  # noqa: S102  # this is what importing means
 
     def get_code(self, fullname: str) -> CodeType:

@@ -102,16 +102,18 @@ def expected(made, now, earlier):
         points = [row for row in points if row["ts"] * 1000 <= now]
         end = end_of(made, market)
         told = end is not None and any(
-            end < before and min(row["ts"] for row in points) * 1000 <= before for before in earlier if points
+            end < before and min(row["ts"] for row in points) * 1000 < before for before in earlier if points
         )
         if not points or told:
             continue
-        ended = end is not None and end < now
+        first = min(row["ts"] for row in points) * 1000
+        ended = end is not None and end < now and first < now
         live = [row for row in points if end is None or row["ts"] * 1000 <= end]
         yes, no = market["outcome_0"], market["outcome_1"]
         if yes == "No":
             yes, no = no, yes
         last = {row["outcome"]: row["price"] for row in live}
+        at = {row["outcome"]: row["ts"] * 1000 for row in live}
         (yes_bids, yes_asks), (no_bids, no_asks) = (
             ((), ()) if ended else sides(last.get(yes)),
             (((), ()) if ended else sides(last.get(no))),
@@ -123,7 +125,7 @@ def expected(made, now, earlier):
                 yes_name=yes, no_name=no,
                 status=RESOLVED if ended else OPEN, tick=SETTINGS.tick,
                 yes_bids=yes_bids, yes_asks=yes_asks, no_bids=no_bids, no_asks=no_asks,
-                quoted_at=max((row["ts"] * 1000 for row in live), default=None),
+                quoted_at=min(at.values(), default=None),
                 opened_at=start * 1000 if start is not None and start * 1000 <= now else None,
                 ends_at=None if market["nominal_end_ts"] is None else market["nominal_end_ts"] * 1000,
                 yes_payout=round(market["resolved_yes_price"] * MICRO) if ended else None,

@@ -66,8 +66,8 @@ def test_each_outcome_is_quoted_from_its_own_points(recording, tape, ms):
     seen = [opened.table_at(ms(at))[0] for at in (0, 5, 9)]
     assert [(row.yes_bid, row.no_ask, row.quoted_at) for row in seen] == [
         (299_000, None, ms(0)),
-        (299_000, 101_000, ms(5)),
-        (399_000, 101_000, ms(9)),
+        (299_000, 101_000, ms(0)),
+        (399_000, 101_000, ms(5)),
     ]
 
 
@@ -128,12 +128,17 @@ def test_nobody_quotes_a_resolved_market_and_later_points_are_ignored(recording,
     assert len(opened.table_at(ms(3))) == 0
 
 
-def test_a_market_first_priced_after_its_end_is_shown_resolved_only(recording, tape, ms):
+def test_a_market_first_priced_after_its_end_is_shown_open_without_quotes_and_then_resolved(
+    recording, tape, ms
+):
     made = recording().market("a", resolved_yes_price=0.0, resolved_ts=ms(-5) // 1000)
     opened = tape(made.point(0, "a", "Yes", 0.5).point(1, "a", "Yes", 0.5))
-    row = opened.table_at(ms(0))[0]
-    assert (row.status, row.yes_payout, row.yes_bid, row.quoted_at) == (RESOLVED, 0, None, None)
-    assert len(opened.table_at(ms(1))) == 0
+    shown = [opened.table_at(now)[0] for now in (ms(0), ms(1))]
+    assert [(row.status, row.yes_payout, row.yes_bid, row.quoted_at) for row in shown] == [
+        (OPEN, None, None, None),
+        (RESOLVED, 0, None, None),
+    ]
+    assert len(opened.table_at(opened.finale())) == 0
 
 
 def test_what_ends_after_the_last_step_is_shown_at_the_finale(recording, tape, ms):
@@ -154,9 +159,10 @@ def test_what_ends_after_the_last_step_is_shown_at_the_finale(recording, tape, m
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("close", "finale"), [(0, None), (1, 1), (2, 2)])
-def test_there_is_a_finale_only_when_something_outlives_the_last_step(recording, tape, ms, close, finale):
-    made = recording().market("a", resolved_yes_price=1.0, close_ts=ms(close) // 1000).market("b")
+@pytest.mark.parametrize(("close", "finale"), [(None, None), (0, 1), (1, 1), (2, 2)])
+def test_there_is_a_finale_when_an_outcome_is_recorded(recording, tape, ms, close, finale):
+    known = {} if close is None else {"resolved_yes_price": 1.0, "close_ts": ms(close) // 1000}
+    made = recording().market("a", **known).market("b")
     opened = tape(made.point(0, "a", "Yes", 0.5).point(1, "b", "Yes", 0.5))
     assert opened.finale() == (None if finale is None else ms(finale) + 1)
 

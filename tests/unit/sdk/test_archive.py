@@ -38,6 +38,14 @@ def test_a_packed_entry_is_refused():
         read_archive(memoryview(packed({"a.py": bytes(1000)}, zipfile.ZIP_DEFLATED)))
 
 
+def test_a_file_that_claims_more_than_there_is_is_refused():
+    block = packed({"a.py": b"x = 1"})
+    entry = block.index(b"PK\x01\x02")
+    longer = block[: entry + 20] + (10_000).to_bytes(4, "little") + block[entry + 24 :]
+    with pytest.raises(ArchiveError, match=r"a\.py: cut short"):
+        read_archive(memoryview(longer))
+
+
 @settings(deadline=None, max_examples=50)
 @given(st.data())
 def test_damage_is_refused_or_stays_inside_the_buffer(data):

@@ -124,6 +124,7 @@ def test_a_cancel_reaches_plugin_code_that_waits_on_the_host(ends):
     with pytest.raises(Cancelled, match=f"cancelled request {number}"):
         peer.call("clock.now", ClockNow())
     peer.fail(number, Failure(code="cancelled", message=""))
+    assert peer._unwanted == set()
     assert host.receive(sock.recv(1000))[0].method == "clock.now"
     assert host.late == 0
 

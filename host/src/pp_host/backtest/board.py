@@ -32,13 +32,13 @@ class Board:
         self._tick = settings.tick
         self._quote_of = Quotes(settings)
         self._quotes = [NO_QUOTE] * (2 * len(markets))
-        self._quoted_at = [0] * len(markets)
+        self._point_at = [0] * (2 * len(markets))
         self.arrange((), ())
 
     def quote(self, slot: int, price: int, at: int) -> None:
         """A new price for one outcome."""
         self._quotes[slot] = self._quote_of[price]
-        self._quoted_at[slot // 2] = at
+        self._point_at[slot] = at
 
     def arrange(self, rows: Sequence[int], ended: Collection[int]) -> None:
         """Show these rows from now on, ascending; those that ended show what they pay, and no quotes."""
@@ -79,9 +79,14 @@ class Board:
         return {
             **_turned(YES_CELLS, yes),
             **_turned(NO_CELLS, no),
-            "quoted_at": [self._quoted_at[index] for index in self._rows],
+            "quoted_at": [self._quoted_at(index) for index in self._rows],
             "opened_at": [start if start <= now else 0 for start in self._starts],
         }
+
+    def _quoted_at(self, index: int) -> int:
+        """The older of its outcomes' points: no quote of the row is older than it says."""
+        yes, no = self._point_at[2 * index], self._point_at[2 * index + 1]
+        return min(yes, no) or max(yes, no)
 
 
 def _turned(names: Sequence[str], rows: Sequence[Sequence[int]]) -> Cells:

@@ -54,7 +54,7 @@ class Tape:
         self._board = Board(markets, settings)
         self._rows: list[int] = []
         self._ended: frozenset[int] = frozenset()
-        self._entered = bytearray(len(markets))
+        self._first = [NEVER] * len(markets)
         self._next_end = NEVER
         self._now = -1
         self._table = self._board.table(self._now)
@@ -81,9 +81,8 @@ class Tape:
         return iter(self._moments)
 
     def finale(self) -> int | None:
-        """The moment that settles what outlives the last step, or None when nothing does."""
-        last_end = max(self._known_ends, default=-1)
-        return last_end + 1 if last_end >= self._moments[-1] else None
+        """The moment after every step and end, which settles what is left; None when no outcome is recorded."""
+        return max(*self._known_ends, self._moments[-1]) + 1 if self._known_ends else None
 
     def table_at(self, now: int) -> MarketTable:
         """The markets as they stood at `now`, which may not be earlier than the call before."""
@@ -101,7 +100,8 @@ class Tape:
         if not entered and now <= self._next_end:
             return
         self._rows = sorted([index for index in self._rows if index not in self._ended] + entered)
-        self._ended = frozenset(index for index in self._rows if self._ends[index] < now)
+        # one that is first priced after its end is open for that step, so that everybody sees it end
+        self._ended = frozenset(i for i in self._rows if max(self._ends[i], self._first[i]) < now)
         self._next_end = min((self._ends[index] for index in self._rows), default=NEVER)
         self._board.arrange(self._rows, self._ended)
 
@@ -113,8 +113,8 @@ class Tape:
             index = slot // 2
             if at <= self._ends[index]:
                 self._board.quote(slot, price, at)
-            if not self._entered[index]:
-                self._entered[index] = True
+            if self._first[index] == NEVER:
+                self._first[index] = at
                 entered.append(index)
             self._point = next(self._points, None)
         return entered

@@ -151,7 +151,7 @@ class Tape(Section, frozen=True):
     """How recorded price points become an order book under `pp run --tape`."""
 
     spread_ticks: Annotated[
-        int, Meta(ge=0, le=1000, description="Ticks added on each side of a recorded price.")
+        int, Meta(ge=1, le=1000, description="Ticks added on each side of a recorded price.")
     ] = 1
     depth_micros: Annotated[int, usd("What each side of the book can take.")] = 100 * MICRO
     tick_ppm: Annotated[

@@ -1,7 +1,7 @@
 """A venue on paper: takers trade against the book that the cycle is looking at.
 
 Laws: nothing fills at an order's own price, only at the book's, best level first and never beyond the limit;
-a level that was taken stays taken until another table is shown. An order is answered once: the same id gets
+a level that was taken stays taken until its market is quoted anew. An order is answered once: the same id gets
 the same trades again, also after a restart, and an id that was refused or forbidden stays refused. Orders and
 trades are one commit.
 """
@@ -30,6 +30,9 @@ CREATE INDEX IF NOT EXISTS trades_of_order ON trades (order_id, position);
 """
 
 
+_Level = tuple[str, str, str, int]  # market, outcome, side, price
+
+
 class PaperVenue:
     """Immediate-or-cancel against the table last shown. `path` None keeps orders in memory, for tapes."""
 
@@ -40,16 +43,19 @@ class PaperVenue:
         self._db.executescript(SCHEMA)
         self._markets: MarketTable | None = None
         self._now = 0
-        self._taken: dict[tuple[str, str, str, int], int] = {}
+        self._taken: dict[
+            _Level, tuple[int | None, int]
+        ] = {}  # with the time of the quotes it was taken from
 
     def close(self) -> None:
         self._db.close()
 
     def show(self, markets: MarketTable, now: int) -> None:
-        """Another table brings its own depth; the same one again brings none."""
-        if self._markets is None or markets.digest != self._markets.digest:
-            self._taken.clear()
+        """A market quoted anew brings its own depth; one with the same quotes brings none."""
         self._markets, self._now = markets, now
+        self._taken = {
+            level: taken for level, taken in self._taken.items() if taken[0] == self._quoted_at(level[0])
+        }
 
     async def submit(self, order: Order) -> Sequence[Fill]:
         """The order's trades. VenueError: refused, now and for good; InDoubt: its memory failed."""
@@ -90,7 +96,7 @@ class PaperVenue:
         fills, wanted = [], order.shares
         for level, (price, size) in enumerate(self._book(order)):
             beyond = price > order.limit_price if order.side == "buy" else price < order.limit_price
-            shares = min(wanted, size - self._taken.get(_level(order, price), 0))
+            shares = min(wanted, size - self._taken.get(_level(order, price), (None, 0))[1])
             if beyond or not wanted:
                 break
             if shares > 0:
@@ -122,7 +128,12 @@ class PaperVenue:
     def _take(self, fills: Sequence[Fill]) -> None:
         for fill in fills:
             level = _level(fill, fill.price)
-            self._taken[level] = self._taken.get(level, 0) + fill.shares
+            before = self._taken.get(level, (None, 0))[1]
+            self._taken[level] = self._quoted_at(fill.market), before + fill.shares
+
+    def _quoted_at(self, market: str) -> int | None:
+        row = self._markets.get(market) if self._markets else None
+        return row.quoted_at if row else None
 
     def _answer(self, order_id: str) -> tuple[str | None, tuple[Fill, ...]] | None:
         """What was answered before: why it was refused, and its trades."""
@@ -149,5 +160,5 @@ class PaperVenue:
             raise InDoubt(f"paper.db: {error}") from error
 
 
-def _level(trade: Order | Fill, price: int) -> tuple[str, str, str, int]:
+def _level(trade: Order | Fill, price: int) -> _Level:
     return trade.market, trade.outcome, trade.side, price
