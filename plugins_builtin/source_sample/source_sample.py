@@ -81,6 +81,7 @@ class Market:
             event=self.event,
             question=self.question,
             category="sample",
+            venue="sample",
             tick=TICK,
             min_size=MIN_SIZE,
             opened_at=self.first * MINUTE,

@@ -121,3 +121,16 @@ def test_a_signal_ends_it_in_good_order_and_latches_nothing(home, host, said, nu
     assert said("audit", "tail", "-n", "1")[1]["entries"][0]["event"] == "host.stop"
     assert said("status")[1]["latched"] is None
     assert said("audit", "verify")[0] == 0
+
+
+def test_what_an_operator_does_meanwhile_is_written_down_by_the_running_host(home, host, said, tmp_path):
+    assert said("plugin", "keygen", str(tmp_path / "key"))[0] == 0
+    status, _ = said("trust", "add", str(tmp_path / "key.pub"), "--plugins", "org.example.*")
+    assert status == 0
+    assert entries(said, "trust.add")[-1]["plugins"]
+    (tmp_path / "x-1.0.0.ppz").write_bytes(b"junk")
+    assert said("plugin", "install", str(tmp_path / "x-1.0.0.ppz"), "--yes")[0] == 3
+    assert entries(said, "plugin.refused")[-1]["check"] == 1
+    assert host.poll() is None
+    assert said("stop")[0] == 0
+    assert said("audit", "verify")[0] == 0

@@ -120,7 +120,7 @@ async def misuse(_: Ask):
 
 
 def test_a_question_is_answered(state):
-    answer = serve(state, {"echo": echo}, lambda: ask(state, "echo", "hällo", timeout=5))
+    answer = serve(state, {"echo": echo}, lambda: ask(state, "echo", Ask("hällo"), timeout=5))
     assert answer == {"heard": "hällo", "numbers": [1, 2]}
     assert not (state / SOCKET).exists()
 
@@ -130,7 +130,7 @@ def test_many_at_once_each_get_their_own_answer(state):
 
     def talk():
         with ThreadPoolExecutor(8) as pool:
-            return list(pool.map(lambda n: ask(state, "echo", str(n), timeout=5)["heard"], range(40)))
+            return list(pool.map(lambda n: ask(state, "echo", Ask(str(n)), timeout=5)["heard"], range(40)))
 
     assert serve(state, {"echo": echo}, talk) == [str(n) for n in range(40)]
 
@@ -168,7 +168,7 @@ def test_a_long_path_is_no_obstacle(tmp_path):
     state = tmp_path / ("deep" * 30) / ("er" * 60)
     state.mkdir(parents=True)
     assert len(str(state)) > 200
-    assert serve(state, {"echo": echo}, lambda: ask(state, "echo", "far", timeout=5))["heard"] == "far"
+    assert serve(state, {"echo": echo}, lambda: ask(state, "echo", Ask("far"), timeout=5))["heard"] == "far"
 
 
 def raw(state: Path, data: bytes, *, end: bool = True) -> bytes:
@@ -224,7 +224,7 @@ def test_no_bytes_upset_the_server(tmp_path_factory, chunks):
     def talk():
         for chunk in chunks:
             raw(state, chunk)
-        return ask(state, "echo", "still here", timeout=5)
+        return ask(state, "echo", Ask("still here"), timeout=5)
 
     assert serve(state, {"echo": echo}, talk)["heard"] == "still here"
 

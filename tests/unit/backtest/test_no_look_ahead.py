@@ -122,7 +122,7 @@ def expected(made, now, earlier):
         rows.append(
             MarketRow(
                 id=market["market_id"], event="event", question=f"{market['market_id']}?",
-                yes_name=yes, no_name=no,
+                yes_name=yes, no_name=no, venue="polymarket",
                 status=RESOLVED if ended else OPEN, tick=SETTINGS.tick,
                 yes_bids=yes_bids, yes_asks=yes_asks, no_bids=no_bids, no_asks=no_asks,
                 quoted_at=min(at.values(), default=None),

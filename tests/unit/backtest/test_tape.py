@@ -24,7 +24,7 @@ def test_a_row_holds_what_was_knowable_and_nothing_else(recording, tape, ms):
     made = recording().market("a", **known).point(0, "a", "Yes", 0.4155).point(0, "a", "No", 0.585)
     row = tape(made).table_at(ms(0))[0].to_market_row()
     assert row == type(row)(
-        id="a", event="btc", question="Above 100k?", status=OPEN, tick=1_000, min_size=0,
+        id="a", event="btc", question="Above 100k?", venue="polymarket", status=OPEN, tick=1_000, min_size=0,
         yes_bids=((414_000, 241_545_893),), yes_asks=((417_000, 239_808_153),),
         no_bids=((584_000, 171_232_876),), no_asks=((586_000, 170_648_464),),
         quoted_at=ms(0), opened_at=ms(-60_000), ends_at=ms(9_000),

@@ -283,6 +283,14 @@ def test_a_grant_may_name_markets():
     approved(Bench(budget=Budget(markets=frozenset({"m"}))).judge())
 
 
+def test_a_grant_may_name_venues():
+    here = market(venue="polymarket")
+    assert (
+        denied(Bench(here, budget=Budget(venues=frozenset({"kalshi"}))).judge()) == Reason.MARKET_NOT_GRANTED
+    )
+    approved(Bench(here, budget=Budget(venues=frozenset({"kalshi", "polymarket"}))).judge())
+
+
 def test_what_is_held_may_be_sold_where_buying_is_no_longer_granted():
     bench = Bench(budget=Budget(markets=frozenset()))
     bench.hold(usd(10))

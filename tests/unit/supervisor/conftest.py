@@ -49,6 +49,7 @@ def spec() -> Callable[..., PluginSpec]:
             "seed": 7,
             "grant": "",
             "level": "L3",
+            "venues": None,
             "account": None,
             "events": None,
             "detail": "none",

@@ -4,35 +4,49 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
+from pp_host.control import Ask, ask
+from pp_host.errors import NoHost
 from pp_host.home import Home
 from pp_host.latch import read_latch
+from pp_host.limits import LIMITS
 from pp_host.record.entry import Actor
 from pp_host.record.log import Record
 from pp_host.record.note import load_key
 from pp_host.record.reader import RecordReader
 from pp_host.storage.read_model import ReadModel, Told
 
+COMMANDS = {"plugin.install": "allow", "plugin.refused": "deny", "trust.add": "allow"}
+"""What a command writes down while a host may be running, and the verdict it stands for."""
+
 
 def operator() -> Actor:
     return Actor(kind="operator", id=getpass.getuser())
 
 
-def record_operator(
-    home: Home, event: str, subject: Mapping[str, Any], *, capability: str = "", verdict: str = ""
-) -> int:
-    """Append one durable entry as the operator and return its number.
+def record_operator(home: Home, event: str, subject: Mapping[str, Any]) -> int:
+    """Write down durably what an operator's command did, and return the entry's number.
 
-    Refused when a running host is the writer: the command must then be said to that host.
+    A running host holds the record and is asked to write it. Errors: those of Record.open and `ask`.
     """
+    if event in COMMANDS:
+        with suppress(NoHost):
+            told = Ask(event=event, subject=dict(subject))
+            return int(ask(home.state, "record", told, timeout=LIMITS.control.answer_seconds)["recorded"])
     record = Record.open(home.state, load_key(home.keys / "record"), home.origin, run="")
     try:
-        seq = record.append(event, dict(subject), actor=operator(), capability=capability, verdict=verdict)
+        seq = write_down(record, event, subject)
         record.flush()
     finally:
         record.close()
     return seq
+
+
+def write_down(record: Record, event: str, subject: Mapping[str, Any]) -> int:
+    """Append an operator's entry to an open record."""
+    return record.append(event, dict(subject), actor=operator(), verdict=COMMANDS.get(event, ""))
 
 
 def status(home: Home) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def _spec(
     verified: VerifiedPlugin, grant: Grant, settings: Mapping[str, Any], level: str, seed: int
 ) -> PluginSpec:
     manifest, limits = verified.manifest, grant.limits
-    account = _held(grant, AccountRead)
+    seen, account = _held(grant, MarketRead), _held(grant, AccountRead)
     told = _held(grant, Notify)
     return PluginSpec(
         ref=PluginRef(manifest.id, manifest.version, verified.digest),
@@ -102,6 +102,7 @@ def _spec(
         seed=seed_of(seed, manifest.id),
         grant=grant.file_digest,
         level=level,
+        venues=_venues(seen),
         account=account.precision if account else None,
         events=frozenset(told.events)
         if told and told.events is not None
@@ -134,7 +135,12 @@ def _budget(grant: Grant, config: Config) -> Budget | None:
         exposure=_least(asked.max_exposure_micros, own.exposure_micros),
         orders_per_minute=_least(asked.orders_per_minute, own.orders_per_minute),
         markets=None if asked.markets == "any" else frozenset(asked.markets),
+        venues=_venues(_held(grant, MarketRead)),
     )
+
+
+def _venues(seen: MarketRead | None) -> frozenset[str] | None:
+    return frozenset(seen.venues) if seen and seen.venues is not None else None
 
 
 def _least(granted: int | None, own: int) -> int:

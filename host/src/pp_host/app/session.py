@@ -23,7 +23,7 @@ import msgspec
 from pp_sdk.types import Event
 
 from pp_host.app.journal import Journal
-from pp_host.app.operator import operator
+from pp_host.app.operator import COMMANDS, write_down
 from pp_host.app.options import RunOptions, View
 from pp_host.app.policy import policy_of
 from pp_host.app.results import account_facts, equity_before, plugin_facts, record_facts, tape_facts
@@ -160,19 +160,26 @@ class Session:
             return {"stopping": True}
 
         async def kill(ask: Ask) -> Mapping[str, Any]:
-            seq = self._record.append("state.kill", {"reason": ask.reason, "host": "alive"}, actor=operator())
+            seq = write_down(self._record, "state.kill", {"reason": ask.reason, "host": "alive"})
             await self._record.durable(seq)
             self._killed = ask.reason or "killed"
             self._scope.cancel()
             return {"halted": True, "recorded": seq}
 
         async def resume(ask: Ask) -> Mapping[str, Any]:
-            seq = self._record.append("state.resume", {"reason": ask.reason}, actor=operator())
+            seq = write_down(self._record, "state.resume", {"reason": ask.reason})
             await self._record.durable(seq)
             clear_latch(self._home.state)
             return {"recorded": seq}
 
-        handlers = {"status": status, "stop": stop, "kill": kill, "resume": resume}
+        async def record(ask: Ask) -> Mapping[str, Any]:
+            if ask.event not in COMMANDS:
+                raise Refused(f"a running host does not write down {ask.event!r} for others")
+            seq = write_down(self._record, ask.event, ask.subject)
+            await self._record.durable(seq)
+            return {"recorded": seq}
+
+        handlers = {"status": status, "stop": stop, "kill": kill, "resume": resume, "record": record}
         async with ControlServer(self._home.state, handlers), anyio.create_task_group() as group:
             group.start_soon(self._heed_signals)
             yield

@@ -25,6 +25,11 @@ class Market(Struct, frozen=True):
     resolved_at: int | None
     yes_payout: int | None
 
+    @property
+    def venue(self) -> str:
+        """Whose history these files hold."""
+        return "polymarket"
+
     def end(self, last_step: int) -> int:
         """The outcome is known at every moment after this one: the recorded time, else the tape's last step.
 

@@ -49,7 +49,7 @@ def _draw_home(console: Console, home: Home) -> None:
     ]
     lines += [
         f"  pp {words} --home {root}"
-        for words in ("run --cycles 3", "doctor", "plugin list", "config check", "run")
+        for words in ("run --once", "doctor", "plugin list", "config check", "run")
     ]
     console.print("\n".join(lines), markup=False, soft_wrap=True)
 

@@ -209,7 +209,7 @@ def _offer(place: Home, store: Store, file: Path, wish: Wish) -> Offer:
         return store.offer(file, trust, wish, granted_by=_user(), now=datetime.now(UTC))
     except Rejected as rejected:
         subject = {"file": file.name, "check": rejected.check, "reason": rejected.reason}
-        record_operator(place, "plugin.refused", subject, verdict="deny")
+        record_operator(place, "plugin.refused", subject)
         raise
 
 

@@ -79,7 +79,7 @@ def draw_demo(console: Console, result: dict[str, Any]) -> None:
     console.print("\nNext:")
     if order:
         console.print(f"  .venv/bin/pp audit why {order} --home {home}", markup=False)
-    for line in ("plugin list", "audit tail", "audit verify", "run --cycles 5", "doctor"):
+    for line in ("plugin list", "audit tail", "audit verify", "run --once", "doctor"):
         console.print(f"  .venv/bin/pp {line} --home {home}", markup=False)
 
 

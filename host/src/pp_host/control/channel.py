@@ -28,9 +28,15 @@ _PEER = struct.Struct("=iII")  # struct ucred: pid, uid, gid
 
 
 class Ask(Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of every request. `reason` is the operator's words; empty where none are needed."""
+    """The body of every request.
+
+    reason: the operator's words; empty where none are needed
+    event, subject: for `record`: what an operator's command did, for the host that holds the record to write down
+    """
 
     reason: str = ""
+    event: str = ""
+    subject: dict[str, int | str | list[str] | None] = {}
 
 
 class Trouble(Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,16 +75,15 @@ def only_frame(frames: list[Frame], decoder: FrameDecoder) -> Frame:
     return frames[0]
 
 
-def ask(state: Path, method: str, reason: str = "", *, timeout: float) -> dict[str, Any]:
+def ask(state: Path, method: str, body: Ask | None = None, *, timeout: float) -> dict[str, Any]:
     """Ask the running host and return its answer; `timeout` seconds bound the whole exchange.
 
     Errors: NoHost; OperatorError when the host does not answer in time; else the host's own words.
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            answer = _exchange(
-                connection, state, encode(REQUEST, 1, method, Ask(reason)), time.monotonic() + timeout
-            )
+            request = encode(REQUEST, 1, method, body or Ask())
+            answer = _exchange(connection, state, request, time.monotonic() + timeout)
         if answer.type == REPLY:
             return msgspec.msgpack.decode(answer.body, type=dict[str, Any])
         trouble = msgspec.msgpack.decode(answer.body, type=Trouble)

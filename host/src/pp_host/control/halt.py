@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from pp_host.control.channel import ask
+from pp_host.control.channel import Ask, ask
 from pp_host.control.identity import HostIdentity, end
 from pp_host.errors import HostError, NoHost, OperatorError, Refused
 from pp_host.latch import clear_latch, raise_latch
@@ -85,7 +85,7 @@ def _latch(state: Path, reason: str, unconfirmed: list[str]) -> bool:
 def _ask(state: Path, reason: str) -> int | None:
     """The record's seq when the host says that it has halted; every other answer counts as none."""
     try:
-        answer = ask(state, "kill", reason, timeout=LIMITS.control.kill_answer_seconds)
+        answer = ask(state, "kill", Ask(reason), timeout=LIMITS.control.kill_answer_seconds)
     except OperatorError:
         return None
     recorded = answer.get("recorded")
@@ -112,7 +112,7 @@ def _end(state: Path, unconfirmed: list[str]) -> HostState:
 def resume(state: Path, reason: str, append: Append) -> int:
     """Allow trading again; the record's seq. Errors: of `ask` when a host runs, else of `append`."""
     with suppress(NoHost):
-        return int(ask(state, "resume", reason, timeout=LIMITS.control.answer_seconds)["recorded"])
+        return int(ask(state, "resume", Ask(reason), timeout=LIMITS.control.answer_seconds)["recorded"])
     recorded = append("state.resume", {"reason": reason})
     clear_latch(state)  # last: a crash before leaves trading halted
     return recorded

@@ -75,9 +75,15 @@ def price_on_tick(case: Case) -> Denied | None:
 
 
 def market_granted(case: Case) -> Denied | None:
-    markets = case.budget.markets if case.budget else None
-    if case.buying and markets is not None and case.market.id not in markets:
+    if not case.buying or case.budget is None:
+        return None
+    markets, venues = case.budget.markets, case.budget.venues
+    if markets is not None and case.market.id not in markets:
         return Denied(Reason.MARKET_NOT_GRANTED, case.market.id)
+    if venues is not None and case.market.venue not in venues:
+        return Denied(
+            Reason.MARKET_NOT_GRANTED, f"{case.market.id} trades at {case.market.venue or 'no named venue'}"
+        )
     return None
 
 

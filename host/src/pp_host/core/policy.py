@@ -52,7 +52,7 @@ class Budget(Struct, frozen=True, kw_only=True):
     """One plugin's own bounds, micro-USD; None is no bound of its own, the account's still hold.
 
     order: one order's worst cost; day: all orders' cost in one UTC day; exposure: open positions and orders.
-    markets: ids it may open positions in.
+    markets, venues: those it may open positions in.
     """
 
     order: int | None = None
@@ -60,3 +60,4 @@ class Budget(Struct, frozen=True, kw_only=True):
     exposure: int | None = None
     orders_per_minute: int | None = None
     markets: frozenset[str] | None = None
+    venues: frozenset[str] | None = None

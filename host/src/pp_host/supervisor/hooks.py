@@ -7,13 +7,11 @@ answers come back in configured order. A plugin's failure is an absent answer he
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import pluggy
 from pp_sdk.hooks import PROJECT, PluginHooks
-from pp_sdk.memfd import seal
 from pp_sdk.types import Advice, Proposal, RiskView, SnapshotRequest
 
 from pp_host.errors import PluginError
@@ -69,11 +67,11 @@ class PluginCaller:
         ]
 
     async def decide(self, observed: Observed) -> Sequence[Answer]:
-        fd = seal(observed.markets.block)
+        shown = Shown(observed)
         try:
-            called = await self._call("decide", observed.seq, {"observation": Shown(observed, fd)})
+            called = await self._call("decide", observed.seq, {"observation": shown})
         finally:
-            os.close(fd)
+            shown.close()
         return [
             Answer(plugin=one.proxy.plugin.spec.ref, call=one.seq, decisions=one.answer)
             for one in called

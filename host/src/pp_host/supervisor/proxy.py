@@ -6,11 +6,12 @@ here, before anything is sent. No third-party code is ever registered in this pr
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
 
 from pp_sdk.hooks import hookimpl
-from pp_sdk.table import MarketTable, TableError
+from pp_sdk.memfd import seal
+from pp_sdk.table import MarketTable, TableError, build
 from pp_sdk.types import (
     MICRO,
     Account,
@@ -28,12 +29,29 @@ from pp_host.model import Holding, Observed
 from pp_host.supervisor.supervised import Supervised
 
 
-@dataclass(frozen=True, slots=True)
 class Shown:
-    """An observation and the sealed memory that holds its table, shared by every agent of the cycle."""
+    """An observation, its table in sealed memory: one segment for all agents that may see the same venues."""
 
-    observed: Observed
-    fd: int
+    def __init__(self, observed: Observed) -> None:
+        self.observed = observed
+        self._sealed: dict[frozenset[str] | None, tuple[int, int]] = {}
+
+    def table(self, venues: frozenset[str] | None) -> tuple[int, int]:
+        """The descriptor and size of the table with the markets of `venues` only; None shows all."""
+        if venues not in self._sealed:
+            block = self._narrowed(venues).block
+            self._sealed[venues] = seal(block), len(block)
+        return self._sealed[venues]
+
+    def _narrowed(self, venues: frozenset[str] | None) -> MarketTable:
+        markets = self.observed.markets
+        if venues is None:
+            return markets
+        return build(row.to_market_row() for row in markets if row.venue in venues)
+
+    def close(self) -> None:
+        for fd, _ in self._sealed.values():
+            os.close(fd)
 
 
 class SourceProxy:
@@ -62,12 +80,13 @@ class AgentProxy:
 
     async def _decide(self, shown: Shown) -> tuple[Decision, ...]:
         spec = self.plugin.spec
+        fd, size = shown.table(spec.venues)
         body = messages.Decide(
             now=shown.observed.now,
-            table_bytes=len(shown.observed.markets.block),
+            table_bytes=size,
             account=account_view(shown.observed, spec.ref.id, spec.account),
         )
-        reply: messages.Decided = await self.plugin.call("decide", body, fds=(shown.fd,))
+        reply: messages.Decided = await self.plugin.call("decide", body, fds=(fd,))
         return tuple(reply.decisions)
 
 

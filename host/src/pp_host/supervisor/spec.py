@@ -15,6 +15,7 @@ from pp_host.model import PluginRef
 class PluginSpec:
     """archive: the verified bytes that will run; grant: digest of the operator's consent.
 
+    venues: those whose markets it may see, None for all.
     account: the precision of account.read, or None; events: what an output is told, or None when it may hear nothing.
     """
 
@@ -28,6 +29,7 @@ class PluginSpec:
     seed: int
     grant: str
     level: str
+    venues: frozenset[str] | None
     account: Literal["ratio", "exact"] | None
     events: frozenset[str] | None
     detail: Literal["none", "ratio", "exact"]

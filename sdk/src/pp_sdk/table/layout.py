@@ -82,6 +82,7 @@ TEXT_COLUMNS: Final = (
     TextColumn("category", 255),
     TextColumn("yes_name", 255),
     TextColumn("no_name", 255),
+    TextColumn("venue", 255),
 )
 SIDES: Final = (
     Side("yes_bid", "yes_bid_size", descending=True),

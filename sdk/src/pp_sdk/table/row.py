@@ -30,6 +30,7 @@ class MarketRow(Struct, frozen=True, kw_only=True):
     category: str = ""
     yes_name: str = "Yes"
     no_name: str = "No"
+    venue: str = ""
     status: int = OPEN
     tick: int = 10_000
     min_size: int = 0
@@ -81,6 +82,7 @@ class Row:
     category = Cell[str]()
     yes_name = Cell[str]()
     no_name = Cell[str]()
+    venue = Cell[str]()
     status = Cell[int]()
     tick = Cell[int]()
     min_size = Cell[int]()

@@ -1,0 +1,101 @@
+"""The read models say what the record says, however often and in however many steps they are brought up to it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pp_host.storage.read_model import ReadModel, Told
+
+ACCOUNT = {"account": "paper"}
+ORDER = {**ACCOUNT, "plugin": "p", "market": "m", "outcome": "yes", "limit_price": 500_000}
+
+
+def fill(trade: str, side: str, shares: int, amount: int) -> dict[str, Any]:
+    return {
+        **ORDER,
+        "trade": trade,
+        "order": "o1",
+        "side": side,
+        "shares": shares,
+        "price": 500_000,
+        "amount": amount,
+        "fee": 3,
+    }
+
+
+STORY = [
+    ("run.start", {**ACCOUNT, "mode": "paper"}),
+    ("observation", {**ACCOUNT, "equity": 1000, "cash": 900}),
+    ("order.intent", {**ORDER, "order": "o1", "side": "buy", "shares": 300}),
+    ("order.ack", {**ACCOUNT, "order": "o1"}),
+    ("order.fill", fill("t1", "buy", 100, 50)),
+    ("order.fill", fill("t2", "buy", 200, 101)),
+    ("order.fill", fill("t1", "buy", 100, 50)),
+    ("order.done", {**ACCOUNT, "order": "o1", "status": "filled"}),
+    ("order.fill", fill("t3", "sell", 100, 60)),
+    ("observation", {**ACCOUNT, "equity": 1100, "cash": 800}),
+    ("run.end", {}),
+]
+TOLD = [
+    Told(seq, event, "r1", f"2026-01-01T00:00:{seq:02}.000000Z", subject)
+    for seq, (event, subject) in enumerate(STORY)
+]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Iterator[ReadModel]:
+    opened = ReadModel(tmp_path / "read.db")
+    yield opened
+    opened.close()
+
+
+def test_the_story_is_told_back(model: ReadModel) -> None:
+    model.catch_up(TOLD)
+    summary = model.summary()
+    assert (summary["orders"], summary["fills"]) == (1, 3)
+    last = summary["last_run"]
+    assert (last["run"], last["mode"], last["equity"], last["cash"], bool(last["ended"])) == (
+        "r1",
+        "paper",
+        1100,
+        800,
+        True,
+    )
+    (position,) = summary["positions"]
+    assert (position["shares"], position["cost"]) == (200, 151 - 151 * 100 // 300)
+
+
+@pytest.mark.parametrize("cut", range(len(TOLD) + 1))
+def test_in_two_steps_or_twice_it_is_the_same(model: ReadModel, cut: int) -> None:
+    model.catch_up(TOLD[:cut])
+    assert model.next_seq == cut
+    model.catch_up(TOLD)
+    model.catch_up(TOLD)
+    assert model.next_seq == len(TOLD)
+    assert model.summary()["positions"][0]["shares"] == 200
+    assert model.summary()["fills"] == 3
+
+
+def test_a_settled_market_leaves_no_position(model: ReadModel) -> None:
+    end = Told(len(TOLD), "settlement", "r1", "2026-01-01T00:01:00.000000Z", {**ACCOUNT, "market": "m"})
+    model.catch_up([*TOLD, end])
+    assert model.summary()["positions"] == []
+
+
+def test_a_file_of_another_schema_is_built_anew(tmp_path: Path) -> None:
+    path = tmp_path / "read.db"
+    first = ReadModel(path)
+    first.catch_up(TOLD)
+    first.close()
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE progress SET schema_version = 0")
+    again = ReadModel(path)
+    assert again.next_seq == 0
+    again.catch_up(TOLD)
+    assert again.summary()["fills"] == 3
+    again.close()

@@ -1,0 +1,79 @@
+"""What a grant lets a plugin see of the account, of events and of the markets."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from pp_host.model import Holding, Observed
+from pp_host.supervisor.proxy import Shown, account_view, event_view
+from pp_sdk import MICRO, Event, MarketRow, MarketTable, build
+from pp_sdk.memfd import unseal
+
+OWN = Holding(plugin="test.a", market="m", outcome="yes", shares=30 * MICRO, cost=10 * MICRO)
+OTHERS = Holding(plugin="test.b", market="m", outcome="no", shares=5 * MICRO, cost=2 * MICRO)
+MARKETS = build([MarketRow(id="p", venue="polymarket"), MarketRow(id="k", venue="kalshi"), MarketRow(id="n")])
+OBSERVED = Observed(
+    now=1,
+    markets=MARKETS,
+    equity=200 * MICRO,
+    cash=50 * MICRO,
+    exposure=12 * MICRO,
+    holdings=(OWN, OTHERS),
+    seq=7,
+)
+
+
+def test_without_the_capability_there_is_no_account() -> None:
+    assert account_view(OBSERVED, "test.a", None) is None
+
+
+def test_exact_shows_the_figures_and_only_the_plugins_own_positions() -> None:
+    view = account_view(OBSERVED, "test.a", "exact")
+    assert view is not None
+    assert (view.precision, view.equity, view.cash) == ("exact", 200 * MICRO, 50 * MICRO)
+    assert [(held.market, held.outcome, held.shares, held.cost) for held in view.positions] == [
+        ("m", "yes", 30 * MICRO, 10 * MICRO)
+    ]
+
+
+def test_ratio_shows_everything_relative_to_an_equity_of_one() -> None:
+    view = account_view(OBSERVED, "test.a", "ratio")
+    assert view is not None
+    assert (view.precision, view.equity, view.cash) == ("ratio", MICRO, MICRO // 4)
+    assert [(held.shares, held.cost) for held in view.positions] == [(150_000, 50_000)]
+
+
+FILL = Event(
+    kind="fill",
+    at=1,
+    text="buy 30",
+    fields={"market": "m", "shares": 30 * MICRO, "fee": MICRO, "price": 333_000},
+)
+
+
+@pytest.mark.parametrize(
+    ("detail", "text", "fields"),
+    [
+        ("exact", "buy 30", FILL.fields),
+        ("ratio", "fill", {"market": "m", "price": 333_000, "shares": 150_000, "fee": 5_000}),
+        ("none", "fill", {"market": "m", "price": 333_000}),
+    ],
+)
+def test_an_event_tells_as_much_as_was_granted(detail: str, text: str, fields: dict[str, int | str]) -> None:
+    seen = event_view(FILL, detail, 200 * MICRO)
+    assert (seen.kind, seen.at, seen.text, seen.fields) == ("fill", 1, text, fields)
+
+
+@pytest.mark.parametrize(
+    ("venues", "ids"),
+    [(None, ["p", "k", "n"]), (frozenset({"kalshi"}), ["k"]), (frozenset({"elsewhere"}), [])],
+)
+def test_a_plugin_sees_the_venues_of_its_grant(venues: frozenset[str] | None, ids: list[str]) -> None:
+    shown = Shown(OBSERVED)
+    fd, size = shown.table(venues)
+    assert [row.id for row in MarketTable.decode(unseal(os.dup(fd), size))] == ids
+    assert shown.table(venues) == (fd, size), "one segment for all who may see the same"
+    shown.close()
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(fd)
