@@ -1,6 +1,6 @@
 # Two commands suffice on a fresh machine with Python >= 3.11, git and make: `make demo` and `make test`.
 .DEFAULT_GOAL := demo
-.PHONY: setup demo test lint fix docs size lock
+.PHONY: setup demo test soak lint fix docs size lock
 
 # Tried in this order; the first that runs, is new enough and can make a virtual environment is taken.
 PYTHON ?= python3.13 python3.12 python3.11 python3
@@ -23,6 +23,7 @@ setup: .venv/.made
 		exit 1; } >&2
 	@$(INSTALL) -r requirements.lock || $(OFFLINE)
 	@$(PIP) install --no-deps --no-build-isolation --no-index -e sdk -e host
+	@$(BIN)/python -m compileall -q sdk/src host/src
 	@touch $@
 
 .venv/.dev: .venv/.made requirements-dev.lock
@@ -34,6 +35,10 @@ demo: setup
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# Minutes more: whole recorded tapes, each figure recomputed by an accountant of its own.
+soak: .venv/.dev
+	$(BIN)/python -m pytest -m soak
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

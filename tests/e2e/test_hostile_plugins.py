@@ -172,6 +172,20 @@ def test_a_fatal_attack_ends_the_plugin_and_is_named_in_the_record(session: Any,
     assert words in ending["detail"]
 
 
+@pytest.mark.parametrize("name", [name for name, (_, outcome, _) in FATAL.items() if outcome == "violation"])
+def test_who_breaks_the_protocol_is_not_started_again(session: Any, name: str) -> None:
+    home, _ = session
+    assert len(of(home.entries("plugin.start"), name)) == 1
+    assert len(of(home.entries("plugin.quarantine"), name)) == 1
+
+
+def test_who_merely_died_is_started_again_and_given_up_when_it_goes_on(session: Any) -> None:
+    home, _ = session
+    starts = len(of(home.entries("plugin.start"), "exits"))
+    assert 2 <= starts <= 4
+    assert len(of(home.entries("plugin.quarantine"), "exits")) == (starts == 4)
+
+
 def test_memory_without_end_is_refused_or_ended(session: Any) -> None:
     home, _ = session
     endings = [entry["subject"]["outcome"] for entry in of(home.entries("plugin.exit"), "allocates")]

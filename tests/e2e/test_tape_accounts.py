@@ -427,3 +427,20 @@ def test_recorded_days_cut_short_give_the_same_decisions(three_days, play, tmp_p
     short = play(cut(three_days.folder, until, tmp_path / "short"))
     audit(short)
     assert short.actions(until) == three_days.actions(until) != []
+
+
+@RECORDED
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("name", "markets", "steps", "settled"), [("btc_bands", 441, 70_320, 441), ("geopolitics", 27, 12_865, 9)]
+)
+def test_a_whole_recorded_tape_adds_up_to_the_micro_unit(play, name, markets, steps, settled):
+    folder = SHARED.with_name(name)
+    if not folder.is_dir():
+        pytest.skip("the recorded tapes are not here")
+    played = play(folder)
+    audit(played)
+    result = played.result
+    assert (result["markets"], result["steps"], result["settled"], result["unsettled"]) == (
+        markets, steps, settled, markets - settled,
+    )  # fmt: skip
