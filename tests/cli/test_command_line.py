@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import io
 import json
 import os
 import subprocess
@@ -265,3 +266,152 @@ def test_init_twice_and_into_two_places(tmp_path, capsys):
         capsys.readouterr().err
         == "pp: error: pp init: two folders named\npp: hint: give DIR or --home, not both\n"
     )
+
+
+# --- nothing an operator does is a bug of ours ---
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["init", "x\udcff"], ["audit", "tail", "--event", "\udcff"], ["status", "--home", "x\udcff"]],
+    ids=["folder", "event", "home"],
+)
+def test_words_that_are_not_utf_8_are_refused(tmp_path, monkeypatch, capsys, words):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 1
+    assert capsys.readouterr().err.endswith("\\udcff: not UTF-8 text\npp: hint: name it in UTF-8\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_kill_is_not_refused_for_its_words(tmp_path):
+    home = found_home(tmp_path / "home")
+    assert main(["kill", "--home", str(home.root), "--reason", "\udcff"]) == 0
+    assert read_latch(home.state) == "\\udcff"
+
+
+def test_cycles_are_bounded(capsys):
+    assert main(["run", "--cycles", "9223372036854775808"]) == 2
+    assert "less than or equal to 1000000000" in capsys.readouterr().err
+
+
+def test_status_of_a_home_with_a_percent_sign_and_of_a_broken_read_model(tmp_path, capsys):
+    home = found_home(tmp_path / "a%41b")
+    model = home.state / "read.db"
+    for garbage in (None, b"garbage" * 999):
+        if garbage:
+            model.write_bytes(garbage)
+        assert main(["status", "--home", str(home.root)]) == 0
+    capsys.readouterr()
+    model.unlink()
+    model.mkdir()
+    assert main(["status", "--home", str(home.root)]) == 1
+    assert capsys.readouterr().err.startswith(f"pp: error: {model}: not a regular file\n")
+
+
+def test_a_kill_of_a_wrong_folder_promises_nothing(tmp_path, capsys):
+    assert main(["kill", "--home", str(tmp_path)]) == 1
+    told = capsys.readouterr().out
+    assert "NOT CERTAINLY HALTED" in told
+    assert "Nothing new is sent until" not in told
+    home = found_home(tmp_path / "home")
+    assert main(["kill", "--home", str(home.root)]) == 0
+    assert "Nothing new is sent until: pp resume" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("latch_lost", [False, True])
+def test_resume_lifts_what_is_halted_and_nothing_else(tmp_path, capsys, latch_lost):
+    home = found_home(tmp_path / "home")
+
+    def resumed():
+        assert main(["resume", "--reason", "all clear", "--home", str(home.root)]) == 0
+        return capsys.readouterr().out
+
+    def size():
+        assert main(["audit", "verify", "--json", "--home", str(home.root)]) == 0
+        return json.loads(capsys.readouterr().out)["size"]
+
+    before = size()
+    assert (resumed(), size()) == ("nothing is halted\n", before)
+    assert main(["kill", "--home", str(home.root)]) == 0
+    if latch_lost:
+        (home.state / "KILL").unlink()
+    capsys.readouterr()
+    assert resumed().startswith("resumed: entry ")
+    after = size()
+    assert (resumed(), size()) == ("nothing is halted\n", after)
+
+
+# --- 80 columns ---
+
+
+def narrow():
+    from rich.console import Console
+
+    return Console(width=80, file=io.StringIO(), highlight=False, emoji=False, markup=False)
+
+
+def cells(console, column):
+    """The text of a column of the drawn tables, its lines joined again."""
+    lines = [
+        line.split("\u2502") for line in console.file.getvalue().splitlines() if line.startswith("\u2502")
+    ]
+    return "".join(line[column].strip() for line in lines)
+
+
+def test_ids_are_folded_and_never_cut(tmp_path):
+    from pp_host.cli.consent import draw_installed
+    from pp_host.cli.run import draw_result
+    from pp_host.cli.trust import _draw
+    from pp_host.trust.store import Store
+    from pp_host.trust.truststore import TrustStore
+
+    home = found_home(tmp_path / "home")
+    grants = Store(home.store, home.grants).installed()
+    installed = narrow()
+    draw_installed(installed, grants)
+    assert all(grant.id in cells(installed, 1) for grant in grants)
+    trusted, keys = narrow(), TrustStore.open(home.trust_file).keys
+    _draw(trusted, keys)
+    assert all(key.keyid in cells(trusted, 2) for key in keys)
+    plugin = {
+        "id": "org.example.a-plugin-of-a-very-long-name.and-then-some.more-than-eighty-columns-hold",
+        "version": "1.0.0",
+        "digest": "f" * 64,
+        "level": "L3",
+        "pid": 4_194_304,
+        "calls": 1_000_000,
+        "state": "stopped",
+        "ended": "",
+    }
+    money = ("equity_start", "equity_end", "cash", "positions_cost", "fees", "realised")
+    counts = ("decisions", "orders", "fills", "settled", "unsettled")
+    result = {
+        "plugins": [plugin],
+        "verdicts": {},
+        "reasons": {},
+        **dict.fromkeys((*money, *counts), 0),
+        "record": {"verified": True, "size": 0, "root": ""},
+        **dict.fromkeys(("actions_digest", "run", "home"), ""),
+    }
+    ran = narrow()
+    draw_result(ran, result)
+    assert plugin["id"] in cells(ran, 1)
+    assert "\u2026" not in "".join(console.file.getvalue() for console in (installed, trusted, ran))
+
+
+def test_the_doctor_says_which_walls_stand(tmp_path):
+    from pp_host.cli import doctor
+
+    def drawn(ok):
+        console = narrow()
+        walls = [{"name": name, "ok": ok, "proof": "seen", "remedy": ""} for name in ("mount", "seccomp")]
+        latched = doctor._check("kill latch", ok, "enough", "pp resume")
+        doctor._draw(console, {"level": "L3", "walls": walls, "checks": [latched]})
+        return console.file.getvalue()
+
+    assert drawn(True).endswith("all walls stand\n")
+    fallen = drawn(False)
+    assert fallen.endswith("walls that do not stand: mount, seccomp\n")
+    assert "raised" in fallen.partition("Checks")[2]
+    assert "missing" not in fallen.partition("Checks")[2]
+    assert all(title in fallen for title in ("wall ", "check ", "state "))

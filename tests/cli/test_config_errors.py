@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pp_host.app.founding import AGENT_VALUE, found_home
 from pp_host.cli.main import main
 from pp_host.home import Home
 
@@ -50,7 +51,7 @@ def everything(folder: Path) -> dict[str, tuple[int, bytes]]:
         (
             b"#" * (10 << 20),
             "{file}: larger than 262,144 bytes",
-            "such a file has a few kilobytes; is it the right one?",
+            "is it the right file?",
         ),
         (b"[host\n", "pp.toml:1: not valid TOML: expected ']' at the end of a table declaration", CHECK),
         (
@@ -81,11 +82,53 @@ def test_one_line_one_hint_and_nothing_written(home, capsys, command, data, line
     assert everything(home.root) == before
 
 
-def test_the_same_command_accepts_a_good_file(home, capsys):
+@pytest.fixture(scope="module")
+def furnished(tmp_path_factory):
+    """A home with the built-in plugins; and its settings as they were made."""
+    made = found_home(tmp_path_factory.mktemp("furnished") / "home")
+    return made, made.config_file.read_text()
+
+
+def test_the_same_command_accepts_a_good_file(furnished, capsys):
+    home, text = furnished
+    home.config_file.write_text(text)
     assert main(["config", "check", "--home", str(home.root)]) == 0
     told = capsys.readouterr()
-    assert told.out == f"ok: {home.config_file}: 1 of 1 plugins enabled, mode paper\n"
+    assert told.out == f"ok: {home.config_file}: 3 of 3 plugins enabled, mode paper\n"
     assert told.err == ""
+
+
+SETTINGS = f'plugins."{AGENT_VALUE}".config'
+
+
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        (
+            f'[plugins."{AGENT_VALUE}"]\nconfig = {{edge_cent = 3}}\n',
+            f"pp.toml:2: {SETTINGS}.edge_cent: unknown key",
+        ),
+        (
+            f"\n[{SETTINGS}]\nedge_cents = true\n",
+            f"pp.toml:3: {SETTINGS}.edge_cents: expected integer, got bool",
+        ),
+        ('[plugins."org.example.agent"]\n', "org.example.agent: not installed"),
+    ],
+    ids=["inline", "table", "not installed"],
+)
+def test_what_a_run_would_refuse_of_a_plugin_is_found(furnished, capsys, section, line):
+    home, _ = furnished
+    home.config_file.write_text(section)
+    assert main(["config", "check", "--home", str(home.root)]) == 1
+    told = capsys.readouterr()
+    assert (told.out, told.err.splitlines()[0]) == ("", f"pp: error: {line}")
+
+
+def test_a_plugin_that_is_not_enabled_is_not_looked_at(furnished, capsys):
+    home, _ = furnished
+    home.config_file.write_text('[plugins."org.example.agent"]\nenabled = false\n')
+    assert main(["config", "check", "--home", str(home.root)]) == 0
+    assert "0 of 1 plugins enabled" in capsys.readouterr().out
 
 
 def test_live_trading_is_refused_by_policy(home, capsys):

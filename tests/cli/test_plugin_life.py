@@ -289,6 +289,8 @@ def test_a_key_is_enrolled_once(home, publisher, pp, done):
     status, _, errors = pp("trust", "add", publisher["public"], "--plugins", "a.b", "--name", "other")
     assert status == 1
     assert errors.startswith("pp: error: trusted key other: enrolled already as me ")
+    assert f"pp: hint: it stands in {home.trust_file}; the same command with other --plugins" in errors
+    assert pp("trust", "add", publisher["public"], "--plugins", "*")[0] == 1
     assert home.trust_file.read_bytes() == before
 
 
@@ -342,7 +344,8 @@ def test_a_malformed_manifest_is_one_line(folder, tmp_path, pp, manifest, line):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["pack", "absent"], "absent: not a folder"),
+        (["pack", "absent"], "absent: cannot be read: No such file or directory"),
+        (["pack", "a-file"], "a-file: not a folder"),
         (["verify", "absent.ppz"], "absent.ppz: cannot be read: No such file or directory"),
         (["install", "absent.ppz", "--yes"], "absent.ppz: cannot be read: No such file or directory"),
         (["sign", "absent.ppz", "--dev"], "absent.ppz: cannot be read: No such file or directory"),
@@ -354,6 +357,7 @@ def test_a_malformed_manifest_is_one_line(folder, tmp_path, pp, manifest, line):
 )
 def test_other_bad_input(tmp_path, pp, monkeypatch, words, line):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "a-file").touch()
     status, document, errors = pp("plugin", *words)
     assert (status, document, errors.splitlines()[0]) == (1, None, f"pp: error: {line}")
 
@@ -382,3 +386,78 @@ def test_a_key_others_can_read_does_not_sign(package, publisher, pp):
 def test_a_home_is_needed_to_judge(package, tmp_path, capsys):
     assert main(["plugin", "verify", str(package), "--home", str(tmp_path / "absent")]) == 1
     assert "no home here" in capsys.readouterr().err
+
+
+# --- what to do about it ---
+
+
+def test_other_patterns_replace_those_of_an_enrolled_key_and_never_lift_its_ceiling(
+    home, publisher, pp, done
+):
+    ceiling = ("--max-capability", "market.read")
+    done("trust", "add", publisher["public"], "--plugins", "a.b", "--name", "Example", *ceiling)
+    status, entry, errors = pp("trust", "add", publisher["public"], "--plugins", "a.*", "--plugins", "c.d")
+    assert (status, errors) == (0, "pp: note: Example is enrolled already for a.b; now for a.*, c.d\n")
+    assert (entry["name"], entry["plugins"]) == ("Example", ["a.*", "c.d"])
+    assert entry["max_capabilities"] == ["market.read"]
+    assert done("trust", "list")["keys"][1:] == [entry]
+    assert events(home)[-1] == ("trust.add", entry)
+
+
+@pytest.mark.parametrize("name", [".", "/"])
+def test_a_key_needs_a_files_name(pp, name):
+    hint = "name the key's file, such as my-key"
+    assert pp("plugin", "keygen", name) == (
+        1,
+        None,
+        f"pp: error: {name}: a folder, not a file\npp: hint: {hint}\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["plugin", "verify", "absent"], "name a package, NAME-VERSION.ppz; pp plugin pack DIR makes one"),
+        (["plugin", "install", "absent"], "name a package, NAME-VERSION.ppz; pp plugin pack DIR makes one"),
+        (
+            ["plugin", "sign", "absent", "--dev"],
+            "name a package, NAME-VERSION.ppz; pp plugin pack DIR makes one",
+        ),
+        (["plugin", "pack", "absent"], "name your plugin's folder, the one that holds plugin.yaml"),
+        (
+            ["trust", "add", "absent", "--plugins", "*"],
+            "name the file of the publisher's public key; yours is made by pp plugin keygen",
+        ),
+    ],
+)
+def test_what_is_missing_has_a_remedy(tmp_path, monkeypatch, pp, words, hint):
+    monkeypatch.chdir(tmp_path)
+    status, _, errors = pp(*words)
+    assert (status, errors.splitlines()[1]) == (1, f"pp: hint: {hint}")
+
+
+def test_the_public_key_does_not_sign(package, publisher, pp):
+    path = publisher["public"]
+    status, _, errors = pp("plugin", "sign", package, "--key", path)
+    assert (status, errors) == (
+        1,
+        f"pp: error: {path}: that is the public key\npp: hint: name the private one\n",
+    )
+
+
+def test_the_end_of_an_id_is_recognised(package, pp, done):
+    done("plugin", "install", package, "--yes")
+    assert done("plugin", "show", ID)["id"] == ID
+    status, _, errors = pp("plugin", "show", "momentum")
+    assert (status, errors) == (
+        1,
+        f"pp: error: momentum: not installed\npp: hint: did you mean {ID}?\n",
+    )
+    assert "pp plugin install FILE" in pp("plugin", "show", "mentum")[2]
+
+
+def test_a_changed_package_is_signed_again(home, package, capsys):
+    flip(package)
+    for words in (["verify", str(package)], ["install", str(package), "--yes"]):
+        assert main(["plugin", *words, "--home", str(home.root)]) == 3
+        assert "pp: hint: if it is yours, sign it again" in capsys.readouterr().err

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from pp_host.config.reader import parse
 
 ROOT = Path(__file__).parents[2]
 ID = "org.example.my-agent"
@@ -53,7 +55,9 @@ def package(folder, pp):
     return packed
 
 
-def test_its_own_tests_pass(folder):
+@pytest.mark.parametrize("words", [(), ("--import-mode=importlib",)], ids=["as told", "importlib"])
+def test_its_own_tests_pass_beside_the_folder(folder, words):
+    """There `my_agent` is a folder on sys.path, or a package made for the tests, under the module's name."""
     command = [
         sys.executable,
         "-m",
@@ -63,11 +67,12 @@ def test_its_own_tests_pass(folder):
         "no:cacheprovider",
         "-p",
         "no:randomly",
-        "--rootdir",
-        folder,
-        folder,
+        *words,
+        "my_agent",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, cwd=folder.parent
+    )
     assert done.returncode == 0, done.stdout
     assert "3 passed" in done.stdout
 
@@ -110,6 +115,7 @@ budget = {{order_usd = 10, day_usd = 100, exposure_usd = 50, orders_per_minute =
 def test_the_readme_names_the_commands_walked_here():
     text = (ROOT / "plugin-template" / "README.md").read_text()
     for words in (
+        "cp -r plugin-template/my_agent ~/",
         "-m pytest my_agent",
         "plugin pack",
         "plugin sign",
@@ -118,3 +124,5 @@ def test_the_readme_names_the_commands_walked_here():
         "plugin install",
     ):
         assert words in text
+    (section,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert parse(section, {}).enabled() == (ID,)

@@ -46,6 +46,7 @@ FATAL = {
     "exits": ("os._exit(3)", "error", "status 3"),
     "segfaults": ("ctypes.string_at(0)", "signaled", "SIGSEGV"),
 }
+RAISES = "raise RuntimeError('own fault')"
 ALLOCATES = "hoard = []\n        while True: hoard.append(bytearray(1 << 20))"
 HONEST = "return [wish(probability=0.97, limit_price=990_000)]"
 
@@ -104,6 +105,7 @@ BODIES = {
     **{name: body for name, (body, _) in (SOFT | JUDGED).items()},
     **{name: body for name, (body, _, _) in FATAL.items()},
     "allocates": ALLOCATES,
+    "raises": RAISES,
     "honest": HONEST,
 }
 
@@ -184,6 +186,17 @@ def test_who_merely_died_is_started_again_and_given_up_when_it_goes_on(session: 
     starts = len(of(home.entries("plugin.start"), "exits"))
     assert 2 <= starts <= 4
     assert len(of(home.entries("plugin.quarantine"), "exits")) == (starts == 4)
+
+
+def test_an_error_of_its_own_is_recorded_with_the_call_that_met_it(session: Any) -> None:
+    home, result = session
+    calls = {entry["seq"] for entry in of(home.entries("plugin.call"), "raises")}
+    failures = of(home.entries("plugin.failed"), "raises")
+    assert len(failures) == len(calls) == CYCLES
+    assert {entry["cause"] for entry in failures} == calls
+    assert all("own fault" in entry["subject"]["why"] for entry in failures)
+    told = next(plugin for plugin in result.json["plugins"] if plugin["id"] == "test.stranger.raises")
+    assert (told["calls"], told["failures"], told["ended"]) == (CYCLES, CYCLES, "")
 
 
 def test_memory_without_end_is_refused_or_ended(session: Any) -> None:

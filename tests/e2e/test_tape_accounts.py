@@ -133,7 +133,7 @@ class Played:
             if entry["event"] == "observation":
                 now = subject["now"]
             elif entry["event"] in ("decision", "verdict", "order.fill") and now <= until * 1000:
-                named = {"account", "order", "trade"}
+                named = {"account", "order", "trade", "snapshot"}
                 actions.append(
                     (now, entry["event"], *sorted((k, v) for k, v in subject.items() if k not in named))
                 )

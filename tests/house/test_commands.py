@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
+import textwrap
 from importlib import import_module
 
 import pytest
 import typer
 import typer.main
+from pp_host.app import results
 from pp_host.cli.main import COMMANDS
+from pp_host.control import Halt
 
 
 def leaves(command, name):
@@ -66,3 +71,34 @@ def test_every_option_is_documented(commands, sections):
 
 def test_every_command_has_a_line_of_help(commands):
     assert [name for name, command in commands.items() if not command.help] == []
+
+
+def fields(function):
+    """The keys of the dictionaries that a function returns or calls `document`, where they are written out."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
+    for node in ast.walk(tree):
+        written = isinstance(node, ast.Return) or (
+            isinstance(node, ast.Assign | ast.AnnAssign) and "document" in ast.unparse(node).split("=")[0]
+        )
+        if written and node.value is not None:
+            for inner in ast.walk(node.value):
+                if isinstance(inner, ast.Dict):
+                    yield from (key.value for key in inner.keys if isinstance(key, ast.Constant))
+
+
+def told(section):
+    """Every word in backticks after a command's first `JSON`."""
+    after = section.partition("JSON")[2]
+    return {word for quoted in re.findall(r"`([^`]+)`", after) for word in re.findall(r"\w+", quoted)}
+
+
+def test_every_field_of_a_commands_json_is_documented(commands, sections):
+    found = {name: set(fields(command.callback)) for name, command in commands.items()}
+    found["pp kill"] |= set(Halt.__struct_fields__)
+    for function in (results.plugin_facts, results.account_facts, results.tape_facts, results.record_facts):
+        found["pp run"] |= set(fields(function))
+    assert {"halted", "recorded"} <= found["pp kill"]
+    assert {"digest", "decisions", "steps", "root"} <= found["pp run"]
+    assert {"checkpoints", "vkey"} <= found["pp audit verify"]
+    missing = {name: lost for name, keys in found.items() if (lost := keys - told(sections[name]))}
+    assert missing == {}

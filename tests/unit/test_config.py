@@ -263,6 +263,10 @@ def test_text_that_is_not_toml(text, what, hint):
             AGENT + "budget = {order_usd = 2, day_usd = 3, exposure_usd = 1}",
             'pp.toml:2: plugins."org.example.agent".budget.order_usd: 2 is more than exposure_usd (1)',
         ),
+        (
+            "[tape]\ndepth_usd = 0",
+            "pp.toml:2: tape.depth_usd: expected dollars with at most 6 decimals, above 0 to 1000000000, got 0",
+        ),
         ("[tape]\ntick = 0.003", "pp.toml:2: tape.tick: does not divide one dollar"),
         ("[sets.a]\n", "pp.toml:1: sets.a.plugins: names no plugin"),
         (
@@ -285,6 +289,7 @@ def test_settings_that_contradict_each_other(text, what):
         "[risk]\nmax_order_usd = 100",
         "[risk]\nmin_price = 0.499999\nmax_price = 0.5",
         AGENT + "budget = {order_usd = 2, day_usd = 2, exposure_usd = 2}",
+        "[tape]\ndepth_usd = 0.000001",
         "[tape]\ntick = 0.004",
         AGENT + '[sets.a]\nplugins = ["org.example.agent"]',
     ],
@@ -458,7 +463,7 @@ def test_load_reads_a_file(tmp_path):
         (
             b"a" * (10 << 20),
             "{path}: larger than 262,144 bytes",
-            "such a file has a few kilobytes; is it the right one?",
+            "is it the right file?",
         ),
     ],
 )

@@ -7,7 +7,7 @@ import time
 import anyio
 import anyio.lowlevel
 
-SECOND = 1_000_000
+from pp_host.model import SECOND as SECOND
 
 
 class SystemClock:

@@ -11,21 +11,35 @@ import secrets
 import stat
 from pathlib import Path
 
-from pp_host.errors import OperatorError
+from pp_host.errors import OperatorError, Refused
 
 
-def read(path: Path, most_bytes: int) -> bytes:
-    """The bytes of a regular file of at most `most_bytes`. Errors: OSError, OperatorError."""
+def read(path: Path, most_bytes: int, *, forbidden: int = 0) -> bytes:
+    """The bytes of a regular file of at most `most_bytes`. Errors: OSError, OperatorError.
+
+    forbidden: mode bits that it may not have, such as 0o077; then it must be this user's or root's, else Refused
+    """
     # O_NONBLOCK: opening a fifo must not wait for its writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode):
             raise OperatorError(f"{path}: not a regular file")
+        _check_guard(path, state, forbidden)
         data = file.read(most_bytes + 1)
     if len(data) > most_bytes:
-        hint = "such a file has a few kilobytes; is it the right one?"
-        raise OperatorError(f"{path}: larger than {most_bytes:,} bytes", hint=hint)
+        raise OperatorError(f"{path}: larger than {most_bytes:,} bytes", hint="is it the right file?")
     return data
+
+
+def _check_guard(path: Path, state: os.stat_result, forbidden: int) -> None:
+    us = os.geteuid()
+    if forbidden and state.st_uid not in {us, 0}:
+        raise Refused(f"{path}: belongs to user {state.st_uid}, not to {us}", hint=f"chown {us} {path}")
+    mode = stat.S_IMODE(state.st_mode)
+    if mode & forbidden:
+        safe = mode & ~forbidden
+        raise Refused(f"{path}: open to other users (mode {mode:04o})", hint=f"chmod {safe:04o} {path}")
 
 
 def write(path: Path, data: bytes, mode: int = 0o600) -> None:

@@ -11,10 +11,12 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import lru_cache
 
+from pp_sdk.table.layout import MOST_LEVELS
+
 from pp_host.model import MICRO, PPM
 
 FEE_STEP = 10  # micro-USD; the venue's quantum of 0.00001 USD
-FILLS_MOST = 20  # one per level of the deepest book a market table can hold
+FILLS_MOST = MOST_LEVELS  # one per level of the deepest book a market table can hold
 ROUNDING = FILLS_MOST * (1 + FEE_STEP)  # what rounding each of that many fills up can add, micro-USD
 
 

@@ -16,10 +16,9 @@ from msgspec import Meta, Struct
 
 from pp_host import disk
 from pp_host.errors import OperatorError
-from pp_host.limits import KIB
+from pp_host.limits import LIMITS
 
 NAME = "KILL"
-_MOST_BYTES = 4 * KIB
 
 
 class Latch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,7 +47,7 @@ def raise_latch(state: Path, reason: str, *, by: str = "operator") -> None:
 def read_latch(state: Path) -> str | None:
     """Why trading is latched, or None. Never raises: trouble is a reason."""
     try:
-        data = disk.read(state / NAME, _MOST_BYTES)
+        data = disk.read(state / NAME, LIMITS.control.file_bytes)
     except FileNotFoundError:
         return None if state.is_dir() else f"{state} cannot be read"
     except (OSError, OperatorError) as error:

@@ -1,7 +1,9 @@
-"""Every number that bounds a plugin, a frame, a file or a wait, in one place, unit in the name.
+"""What bounds a plugin, a frame, a file or a wait, in one place, unit in the name.
 
-Laws: no limit lives anywhere else; each says where its number comes from. A limit is not configuration:
-what an operator may tune is in pp.toml (config.py), what a plugin may ask for is in its manifest.
+Laws: how much a stranger may send, use or delay is decided here; where a number has a precedent or a
+measurement, it stands beside it. What only shapes one module's own work (the size of a read, rows per batch,
+lines kept for an error) stays in that module. A limit is not configuration: what an operator may tune is in
+pp.toml (the room config), what a plugin may ask for is in its manifest.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ MIB = 1024 * KIB
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireLimits:
     requests_in_flight: int = 64  # a plugin that needs more is flooding
-    requests_per_second: int = 200  # token bucket, refilled evenly
+    requests_per_second: int = 2000  # a tape calls some 700 times a second; a flood is fifty times that
     frame_seconds: float = 5.0  # first byte to last byte of one frame (slow-loris)
     send_buffer_bytes: int = 4 * MIB  # a peer that never reads is ended when this much waits for it
     handshake_seconds: float = 20.0  # exec to hello; 1.5 s measured for the largest SDK, times ten
@@ -23,7 +25,8 @@ class WireLimits:
     cancel_grace_seconds: float = 0.5  # between cancel and kill
     stop_seconds: float = 3.0  # between stop and kill
     call_outer_seconds: float = 120.0  # a call's end even while the plugin's own clock stands still
-    log_bytes_per_minute: int = 256 * KIB
+    log_bytes_per_minute: int = 256 * KIB  # some thousand lines: more is nothing that a person reads
+    log_line_bytes: int = 512  # what a line costs in the record besides its own text
     refusals_per_minute: int = 60  # well-formed but refused requests before quarantine
 
 
@@ -35,13 +38,14 @@ class ProcessLimits:
     memory_mb_max: int = 2048  # the most a manifest may ask for
     cpu_seconds_per_call: float = 1.0
     wall_seconds_per_call: float = 5.0
-    wall_seconds_max: float = 60.0
+    wall_seconds_max: float = 60.0  # a cycle's default length; the most a manifest may ask for
     cpu_seconds_lifetime: int = 86_400  # RLIMIT_CPU is a backstop only; the host samples per call
     open_files: int = 64  # OpenSSH's children get 1; CPython's import needs a handful
     processes: int = 64  # RLIMIT_NPROC; seccomp forbids fork anyway
-    file_size_mb: int = 1  # also bounds memfd
-    stack_mb: int = 8
+    file_size_mb: int = 1  # RLIMIT_FSIZE; also bounds memfd
+    stack_mb: int = 8  # Linux's own default
     stdout_bytes_per_minute: int = 256 * KIB  # above it a plugin is flooding and is ended
+    stdout_lines_per_second: int = 200  # more than a person reads; the rest is counted, not shown
     watch_seconds: float = 0.25  # between two samples of memory and CPU
 
 
@@ -50,14 +54,14 @@ class SandboxLimits:
     control_message_bytes: int = 64 * KIB  # a plan with hundreds of packages
     last_words_bytes: int = 4 * KIB  # of a launcher's stderr, quoted when it fails
     root_bytes: int = 64 * KIB  # the plugin's root holds names and mount points only
-    root_files: int = 1024
-    tmp_files: int = 1024
+    root_files: int = 1024  # a mount point each
+    tmp_files: int = 1024  # inodes cost kernel memory that tmp_mb does not count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisionLimits:
     restarts: int = 3  # OTP's one_for_one habit
-    restart_window_seconds: float = 60.0
+    restart_window_seconds: float = 60.0  # one restart more within it is quarantine
     backoff_first_seconds: float = 0.5
     backoff_most_seconds: float = 60.0
     output_queue: int = 1000  # events one output may lag behind before the oldest are dropped
@@ -68,16 +72,19 @@ class SupervisionLimits:
 class PackageLimits:
     archive_bytes: int = 64 * MIB
     files: int = 4096
-    name_bytes: int = 255
+    name_bytes: int = 255  # NAME_MAX of Linux file systems
     name_levels: int = 16
     sidecar_bytes: int = MIB
     manifest_bytes: int = 64 * KIB
-    manifest_depth: int = 12
+    manifest_depth: int = 12  # ours needs 4
     manifest_key_chars: int = 64
     settings: int = 256  # keys of a plugin's config schema
     setting_chars: int = 4096  # one text value of a plugin's config
     setting_integer: int = 2**53  # RFC 8259: what every JSON reader holds exactly
     config_bytes: int = 256 * KIB  # pp.toml, trust file, grant file
+    config_key_parts: int = (
+        16  # tomllib's memory grows with a key's parts squared; 130,000 of them were fatal
+    )
     key_bytes: int = 16 * KIB  # an OpenSSH key or passphrase file; an Ed25519 one has 500 bytes
     key_rounds: int = 64  # bcrypt; ssh-keygen's default is 24; 0.6 s measured
     tmp_mb_max: int = 64  # the most a manifest may ask for
@@ -90,7 +97,7 @@ class RecordLimits:
     entry_bytes: int = 65_535  # C2SP tlog-tiles: u16 length prefix in an entry bundle
     subject_levels: int = 16  # an entry must be readable whatever the reader's stack; ours need 3
     batch_entries: int = 512
-    batch_seconds: float = 0.05
+    batch_seconds: float = 0.05  # a commit waits so long for company; one fsync for all of them
     queue_entries: int = 8192  # appended but not yet committed; then append waits
     copy_seconds: float = 1.0  # between two rewrites of the checkpoint's copy outside the database
     note_bytes: int = 128 * KIB  # C2SP: at least 16 cosignatures, up to 5 kB each with post-quantum keys
@@ -105,6 +112,7 @@ class MoneyLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlLimits:
+    file_bytes: int = 4 * KIB  # the latch: a reason of 500 characters, whatever their spelling
     frame_seconds: float = 5.0  # to send one request, or to take one answer
     answer_seconds: float = 10.0  # for a command to a running host
     kill_answer_seconds: float = 1.0  # then the host is ended

@@ -12,10 +12,11 @@ from typing import Literal
 
 from msgspec import Struct
 from pp_sdk.table import MarketTable
+from pp_sdk.types import MICRO as MICRO
 from pp_sdk.types import Decision
 
-MICRO = 1_000_000
 PPM = 1_000_000
+SECOND = 1_000_000  # microseconds
 
 Outcome = Literal["yes", "no"]
 Side = Literal["buy", "sell"]

@@ -92,7 +92,9 @@ class Proposal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class RiskView(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The account as a risk plugin sees it when asked, micro-units."""
+    """The account as a risk plugin sees it when asked, micro-units, as far as account.read is granted: exact, relative
+    to an equity of 1_000_000, or zeros and no positions.
+    """
 
     now: int
     equity: int
@@ -121,10 +123,13 @@ class Veto(Struct, frozen=True, tag="veto", kw_only=True, forbid_unknown_fields=
 Advice = Keep | Shrink | Veto
 
 
+EventKind = Literal["run.start", "cycle", "decision", "verdict", "fill", "settlement", "plugin", "run.end"]
+
+
 class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Something that happened, told to output plugins afterwards. `fields` holds integers and texts."""
 
-    kind: Literal["run.start", "cycle", "decision", "verdict", "fill", "settlement", "plugin", "run.end"]
+    kind: EventKind
     at: int
     text: Text
     fields: dict[Name, int | Text] = msgspec.field(default_factory=dict)

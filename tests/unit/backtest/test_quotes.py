@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pp_host.backtest.quotes import NO_QUOTE, PointQuote, Quotes, TapeSettings
-from pp_host.errors import OperatorError
 
 MICRO = 1_000_000
 TICKS = [100, 500, 1_000, 2_500, 5_000, 10_000, 100_000, 500_000]
@@ -66,28 +65,3 @@ def test_every_quote_lies_outside_its_point_on_the_tick_and_within_its_depth(pri
     for at, size in (quote[:2], quote[2:]):
         assert size == (int(Decimal(depth) * MICRO // at) if at else 0)
         assert size * at <= depth * MICRO
-
-
-def test_a_bid_at_its_ask_is_refused():
-    with pytest.raises(
-        OperatorError, match=r"^pp\.toml: tape\.spread_ticks: 0 would put the bid at the ask$"
-    ):
-        TapeSettings(spread_ticks=0, depth=1, tick=1_000)
-
-
-def test_a_book_without_depth_is_refused():
-    with pytest.raises(OperatorError, match=r"^pp\.toml: tape\.depth_usd: nothing could trade$"):
-        TapeSettings(spread_ticks=1, depth=0, tick=1_000)
-
-
-@pytest.mark.parametrize("tick", [0, -1_000, 3_000, 700_000, MICRO])
-def test_a_tick_that_does_not_divide_a_dollar_is_refused(tick):
-    with pytest.raises(
-        OperatorError, match=rf"^pp\.toml: tape\.tick: {tick} millionths do not divide one dollar$"
-    ):
-        TapeSettings(spread_ticks=1, depth=1, tick=tick)
-
-
-@pytest.mark.parametrize("tick", TICKS)
-def test_ticks_that_venues_use_are_accepted(tick):
-    assert TapeSettings(spread_ticks=1, depth=1, tick=tick).tick == tick

@@ -28,8 +28,17 @@ ROOMY = Policy(
     max_order=10_000 * MICRO,
     max_market=10_000 * MICRO,
     max_exposure=10_000 * MICRO,
+    max_positions=50,
     max_daily_loss=10_000 * MICRO,
     max_drawdown_ppm=999_999,
+    max_snapshot_age=120_000_000,
+    max_spread=150_000,
+    min_price=10_000,
+    max_price=990_000,
+    sizing="kelly",
+    kelly_fraction_ppm=250_000,
+    fixed_amount=10 * MICRO,
+    fee_rate=70_000,
 )
 
 

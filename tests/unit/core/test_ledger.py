@@ -161,6 +161,20 @@ def test_spending_is_counted_by_utc_day_and_released_with_the_order():
     assert books.ledger.spent(AGENT.id, NOON + DAY) == usd(1) + 1000
 
 
+def test_a_clock_that_steps_back_over_midnight_brings_no_day_s_budget_back():
+    books = Books()
+    books.trade(order(1, usd(10)), (usd(10), 500_000), at=NOON + DAY)
+    assert books.ledger.spent(AGENT.id, NOON) == usd(5)
+    books.trade(order(2, usd(4)), (usd(4), 500_000), at=NOON)
+    assert books.ledger.spent(AGENT.id, NOON) == books.ledger.spent(AGENT.id, NOON + DAY) == usd(7)
+    books.book(Intent.of(order(3, usd(2)), NOON))
+    books.end("o3")  # what was counted to the newest day is released from it
+    assert books.ledger.spent(AGENT.id, NOON + DAY) == usd(7)
+    assert books.ledger.spent(AGENT.id, NOON + 2 * DAY) == 0
+    again = Ledger.replay(ACCOUNT, books.record.replayable())
+    assert again.spent(AGENT.id, NOON + DAY) == usd(7)
+
+
 def test_orders_are_counted_over_a_minute():
     books = Books()
     for number, second in enumerate((0, 30, 59)):

@@ -11,7 +11,7 @@ from pp_host.core.policy import Budget
 from pp_host.errors import InDoubt, RecordError
 from pp_host.model import MICRO, PluginRef, Reason, TradingState
 from pp_host.ports import Answer
-from pp_sdk.table import RESOLVED
+from pp_sdk.table import RESOLVED, build
 from pp_sdk.types import Keep, Shrink, Veto
 
 from tests.unit.core.fakes import (
@@ -185,7 +185,10 @@ async def test_a_tightened_verdict_is_written_anew_and_is_the_one_that_counts():
         "reduced",
         "adviser",
     )
-    assert second.cause == first.seq
+    keep, shrink = world.record.of("advice")
+    assert second.cause == shrink.seq
+    assert world.record.chain(second)[:5] == ["verdict", "advice", "plugin.call", "verdict", "decision"]
+    assert world.record.entries[shrink.cause].cause == world.record.entries[keep.cause].cause == first.seq
     assert [entry.subject["advice"] for entry in world.record.of("advice")] == ["keep", "shrink"]
     assert {entry.plugin for entry in world.record.of("advice")} == {ADVISER}
     assert world.record.entries[world.record.of("advice")[0].cause].event == "plugin.call"
@@ -203,8 +206,46 @@ async def test_a_veto_silence_and_too_small_a_rest_stop_the_order(advice, rule):
     world.advisers = FakeAdvisers(world.record, Keep(), advice)
     await turn(world, buy())
     assert last_verdict(world).rule == rule
+    assert last_verdict(world).cause == world.record.of("advice")[1].seq
     assert world.record.of("order.intent") == []
     assert world.book.tally.verdicts["denied"] == 1
+
+
+@pytest.mark.parametrize(
+    ("advice", "decisive", "shares"),
+    [
+        ((Shrink(shares=usd(30), reason=""), Shrink(shares=usd(20), reason="")), 1, usd(20)),
+        ((Shrink(shares=usd(20), reason=""), Shrink(shares=usd(30), reason="")), 0, usd(20)),
+        ((Shrink(shares=usd(20), reason=""), Veto(reason="")), 1, 0),
+        ((Veto(reason=""), Shrink(shares=usd(20), reason="")), 0, 0),
+        ((None, Veto(reason="")), 0, 0),
+    ],
+)
+async def test_of_several_advisers_the_decisive_one_is_the_cause(advice, decisive, shares):
+    world = World()
+    world.advisers = FakeAdvisers(world.record, *advice)
+    await turn(world, buy())
+    assert len(world.record.of("verdict")) == len(world.record.of("advice")) == 2
+    assert last_verdict(world).cause == world.record.of("advice")[decisive].seq
+    assert last_verdict(world).subject["shares"] == shares
+
+
+async def test_advice_that_changes_nothing_is_no_verdict():
+    world = World()
+    world.advisers = FakeAdvisers(world.record, Keep(), Shrink(shares=usd(1_000_000), reason=""))
+    await turn(world, buy())
+    (verdict,) = world.record.of("verdict")
+    assert world.record.of("order.intent")[0].cause == verdict.seq
+
+
+async def test_a_verdict_names_the_snapshot_its_market_was_taken_from():
+    world = World()
+    world.sources.tables = [build([market("a")]), build([market("a"), market("b")])]
+    await turn(world, *(buy(name=name) for name in ("a", "b", "c")))
+    first, second = world.record.of("snapshot")
+    named = [entry.subject["snapshot"] for entry in world.record.of("verdict")]
+    assert named == [first.seq, second.seq, None]
+    assert last_verdict(world).rule == "unknown_market"
 
 
 # -- loss limits, across a restart

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from pp_host.core.ledger import DAY
 from pp_host.core.loop import cycle, settle_only
-from pp_host.core.observe import union
-from pp_host.model import MICRO
+from pp_host.core.observe import observe, union
+from pp_host.model import MICRO, Sighting
 from pp_sdk.table import RESOLVED, build
 
 from tests.unit.core.fakes import AGENT, NOON, SOURCE, World, buy, market, usd
@@ -63,6 +63,18 @@ async def test_every_sighting_leaves_an_entry_and_the_moment_one_more():
     assert moment.subject["digest"] == observed.markets.digest
     assert moment.subject["day"] == NOON // DAY
     assert observed.seq == moment.seq
+
+
+def test_a_market_s_row_came_from_the_first_snapshot_that_shows_it():
+    world = World()
+    tables = [build([market("a")]), build([market("a"), market("b")])]
+    sightings = [Sighting(source=SOURCE, table=table, call=None) for table in tables]
+    for order in (sightings, sightings[::-1]):
+        moment = observe(order, world.book, world.record, NOON)
+        seqs = {entry.subject["rows"]: entry.seq for entry in world.record.of("snapshot")[-2:]}
+        believed = len(order[0].table)
+        assert [moment.snapshot_of(name) for name in ("a", "b", "c")] == [seqs[believed], seqs[2], None]
+    assert observe([], world.book, world.record, NOON).snapshot_of("a") is None
 
 
 async def test_silent_sources_leave_a_moment_without_markets():

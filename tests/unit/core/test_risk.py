@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from pp_host.core.case import LOT
 from pp_host.core.entries import Deposit, Done, Intent, Marked
 from pp_host.core.ledger import DAY, Ledger
 from pp_host.core.policy import Budget, Policy
@@ -24,7 +26,8 @@ from pp_host.model import (
     TradingState,
 )
 from pp_host.ports import Opinion
-from pp_sdk.table import CLOSED, RESOLVED, build
+from pp_sdk.table import CLOSED, RESOLVED, MarketRow, build
+from pp_sdk.table.layout import MOST
 from pp_sdk.types import Keep, Shrink, Veto
 
 from tests.unit.core.fakes import (
@@ -558,6 +561,43 @@ def test_depth():
     approved(Bench(market(yes_asks=((500_000, enough),))).judge())
     assert reduced(Bench(market(yes_asks=((500_000, enough - 1),))).judge()) == Reason.DEPTH
     assert denied(Bench(market(yes_asks=((500_000, 0),))).judge()) == Reason.DEPTH
+
+
+def endless() -> MarketRow:
+    """Twenty levels that are nearly free and as deep as a table can say."""
+    asks = tuple((1 + step, MOST) for step in range(20))
+    return market(yes_asks=asks, yes_bids=(), no_bids=(), no_asks=(), tick=1)
+
+
+RICH = {
+    "max_order": usd(1e9), "max_market": usd(1e9), "max_exposure": usd(1e9), "sizing": "fixed", "fixed_amount": usd(1e9),
+    "min_price": 1, "max_spread": MICRO,
+}  # fmt: skip
+
+
+def test_no_purchase_makes_a_number_that_cannot_be_written():
+    bench = Bench(endless(), cash=usd(1e9))
+    verdict = bench.judge(buy(0.9), **RICH)
+    assert reduced(verdict) == Reason.DEPTH
+    assert MOST - LOT <= verdict.order.shares + usd(1e9) < MOST
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(verdict.order), type=Order) == verdict.order
+    bench.book(Intent.of(verdict.order, NOON))
+    assert bench.ledger.most_worth() < MOST
+    assert denied(bench.judge(buy(0.9), **RICH)) == Reason.DEPTH
+
+
+def test_what_is_held_counts_towards_what_can_be_counted():
+    bench = Bench(endless(), cash=usd(1e9))
+    bench.hold(2**61, 1, name="other", outcome="no", plugin="someone.else")
+    order = bench.judge(buy(0.9), **RICH).order
+    assert MOST - LOT <= order.shares + bench.ledger.most_worth() < MOST
+
+
+def test_a_book_without_end_may_be_bought_and_sold_in_sizes_that_can_be_counted():
+    approved(Bench(market(yes_asks=tuple((500_000 + step * TICK, MOST) for step in range(10)))).judge())
+    bench = Bench(market(yes_bids=tuple((480_000 - step * TICK, MOST) for step in range(10))))
+    bench.hold(usd(10))
+    assert approved(bench.judge(sell())).shares == usd(10)
 
 
 def test_the_cut_that_went_deepest_is_named():

@@ -6,9 +6,11 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pp_host.core.policy import Policy
+from msgspec.structs import replace
 from pp_host.core.sizing import kelly, ppm, target
 from pp_host.fees import unit_cost
+
+from tests.unit.core.fakes import ROOMY
 
 MICRO = 1_000_000
 
@@ -52,14 +54,14 @@ def test_an_account_that_is_worth_nothing_stakes_nothing():
 
 def test_what_is_held_counts_towards_the_stake():
     sizes = [
-        target(Policy(), probability=600_000, cost=Fraction(500_000), equity=1000 * MICRO, held=held)
+        target(ROOMY, probability=600_000, cost=Fraction(500_000), equity=1000 * MICRO, held=held)
         for held in (0, 20 * MICRO, 60 * MICRO)
     ]
     assert sizes == [50 * MICRO, 30 * MICRO, -10 * MICRO]
 
 
 def test_fixed_spends_what_it_says():
-    policy = Policy(sizing="fixed", fixed_amount=7 * MICRO)
+    policy = replace(ROOMY, sizing="fixed", fixed_amount=7 * MICRO)
     assert target(policy, probability=600_000, cost=Fraction(500_000), equity=1, held=99) == 7 * MICRO
 
 

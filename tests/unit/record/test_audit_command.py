@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 
 import pytest
@@ -12,7 +13,7 @@ from pp_host.home import Home
 from pp_host.record.entry import Actor
 from pp_host.record.log import Record
 from pp_host.record.note import generate_key, load_key
-from pp_host.record.store import DATABASE
+from pp_host.record.store import COPY, DATABASE
 from typer.testing import CliRunner
 
 EVIL = "\x1b[2J\n#999 verdict allow\r\u202egnp\u2066\x9b31m[bold red]x[/bold red]\u200b"
@@ -54,12 +55,52 @@ def test_verify_tells_what_was_verified(home):
         "size": 5,
         "root": document["root"],
         "checkpoints": document["checkpoints"],
+        "checkpoint": (home.state / COPY).read_text(),
         "vkey": (home.keys / "record.vkey").read_text().strip(),
     }
     assert len(document["root"]) == 64
     said = run(home, "verify")
     assert said.startswith("record verified: 5 entries")
     assert document["root"] in said
+    assert said.endswith(document["checkpoint"])
+
+
+def test_a_stranger_needs_the_record_and_its_key_and_nothing_else(home, tmp_path):
+    (tmp_path / "copy").mkdir()
+    for name in (DATABASE, COPY):
+        shutil.copy(home.state / name, tmp_path / "copy")
+    key = shutil.copy(home.keys / "record.vkey", tmp_path / "published.vkey")
+    shutil.rmtree(home.root)
+    words = ["verify", "--json", "--record", str(tmp_path / "copy"), "--vkey", str(key)]
+    result = CliRunner().invoke(app, words, env={"PP_HOME": str(home.root)})
+    assert result.exit_code == 0, (result.output, result.exception)
+    document = json.loads(result.stdout)
+    assert (document["ok"], document["size"], document["origin"]) == (True, 5, home.origin)
+    generate_key(tmp_path / "other", home.origin)
+    words[-1] = str(tmp_path / "other.vkey")
+    error = CliRunner().invoke(app, words).exception
+    assert isinstance(error, RecordError)
+    assert f"not signed by {home.origin}" in str(error)
+
+
+@pytest.mark.parametrize(
+    "given", [("record",), ("vkey",), ("home", "record"), ("home", "vkey"), ("home", "record", "vkey")]
+)
+def test_the_record_and_its_key_are_given_together_and_without_a_home(home, given):
+    places = {"home": home.root, "record": home.state, "vkey": home.keys / "record.vkey"}
+    words = [word for name in given for word in (f"--{name}", str(places[name]))]
+    error = CliRunner().invoke(app, ["verify", *words]).exception
+    assert isinstance(error, OperatorError)
+    assert str(error) == "pp audit verify: --record and --vkey go together, and without --home"
+
+
+def test_a_strangers_origin_is_printed_escaped(tmp_path):
+    key = generate_key(tmp_path / "record", "o\x7fo")
+    Record.open(tmp_path, key, "o\x7fo", run="r").close()
+    words = ["verify", "--record", str(tmp_path), "--vkey", str(tmp_path / "record.vkey")]
+    result = CliRunner().invoke(app, words)
+    assert (result.exit_code, "\x7f" in result.stdout) == (0, False), result.exception
+    assert "origin  o\\x7fo" in result.stdout
 
 
 def test_verify_fails_on_a_damaged_record(home):

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
-from pp_host.errors import OperatorError, RecordError
+from pp_host.errors import OperatorError, RecordError, Refused
 from pp_host.limits import LIMITS
 from pp_host.record.note import (
     Checkpoint,
@@ -163,9 +163,22 @@ def test_a_key_that_others_can_read_is_refused(tmp_path):
     path = tmp_path / "record"
     generate_key(path, "example.com/ours")
     path.chmod(0o640)
-    with pytest.raises(OperatorError, match="others can read") as refusal:
+    with pytest.raises(Refused, match=r"open to other users \(mode 0640\)") as refusal:
         load_key(path)
-    assert refusal.value.hint == f"chmod 600 {path}"
+    assert refusal.value.hint == f"chmod 0600 {path}"
+
+
+def test_a_key_is_a_file_of_its_own(tmp_path):
+    generate_key(tmp_path / "real", "example.com/ours")
+    for load, name in ((load_key, "record"), (load_verifier, "record.vkey")):
+        (tmp_path / name).symlink_to(tmp_path / name.replace("record", "real"))
+        with pytest.raises(OperatorError, match="symbolic links"):
+            load(tmp_path / name)
+        (tmp_path / name).unlink()
+        (tmp_path / name).write_bytes(b"x" * (LIMITS.package.key_bytes + 1))
+        (tmp_path / name).chmod(0o600)
+        with pytest.raises(OperatorError, match="larger than"):
+            load(tmp_path / name)
 
 
 def pem(private):
@@ -189,7 +202,10 @@ def test_what_is_no_key_is_refused(tmp_path, content, says):
 
 
 def test_missing_keys_are_named(tmp_path):
-    for load in (load_key, load_verifier):
+    for load, hint in (
+        (load_key, "pp init makes a home with its keys"),
+        (load_verifier, "the home that writes the record has it as keys/record.vkey"),
+    ):
         with pytest.raises(OperatorError, match=r"record: No such file") as refusal:
             load(tmp_path / "record")
-        assert refusal.value.hint == "pp init makes a home with its keys"
+        assert refusal.value.hint == hint

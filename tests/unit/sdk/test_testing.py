@@ -174,3 +174,31 @@ def test_the_built_in_agent_keeps_the_contract():
 
 def test_a_seeded_agent_passes():
     check_agent(agent(lambda one: wish(one.id, probability=random.uniform(0.1, 0.9))))
+
+
+SHADED = """\
+from pp_sdk import Keep, hookimpl
+
+class Plugin:
+    @hookimpl
+    def advise(self, proposal, view):
+        return Keep()
+
+plugin = Plugin()
+"""
+
+
+@pytest.mark.parametrize("imported", [False, True], ids=["on sys.path", "imported already"])
+def test_a_folder_is_imported_from_itself_alone(tmp_path, monkeypatch, imported):
+    folder = tmp_path / "pp_shaded"
+    folder.mkdir()
+    (folder / "pp_shaded.py").write_text(SHADED)
+    monkeypatch.syspath_prepend(tmp_path)
+    if imported:
+        monkeypatch.setitem(sys.modules, "pp_shaded", importlib.import_module("pp_shaded"))
+    else:
+        monkeypatch.delitem(sys.modules, "pp_shaded", raising=False)
+    before = sys.modules.get("pp_shaded"), list(sys.meta_path)
+    with FakeHost(folder):
+        assert sys.modules["pp_shaded"].plugin
+    assert (sys.modules.get("pp_shaded"), sys.meta_path) == before

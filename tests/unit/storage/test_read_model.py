@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pp_host.errors import OperatorError
 from pp_host.storage.read_model import ReadModel, Told
+from sqlalchemy import event
 
 ACCOUNT = {"account": "paper"}
 ORDER = {**ACCOUNT, "plugin": "p", "market": "m", "outcome": "yes", "limit_price": 500_000}
@@ -81,6 +84,25 @@ def test_in_two_steps_or_twice_it_is_the_same(model: ReadModel, cut: int) -> Non
     assert model.summary()["fills"] == 3
 
 
+@pytest.mark.parametrize(
+    ("event", "subject", "state"),
+    [
+        ("order.ack", {}, "acknowledged"),
+        ("order.in_doubt", {}, "in_doubt"),
+        ("order.void", {}, "void"),
+        ("order.done", {"status": "filled"}, "filled"),
+        ("order.done", {"status": "rejected"}, "rejected"),
+    ],
+)
+def test_an_order_shows_what_became_of_it(
+    model: ReadModel, tmp_path: Path, event: str, subject: dict[str, Any], state: str
+) -> None:
+    told = Told(3, event, "r1", "2026-01-01T00:00:03.000000Z", {**ACCOUNT, "order": "o1", **subject})
+    model.catch_up([*TOLD[:3], told])
+    with closing(sqlite3.connect(tmp_path / "read.db")) as database:
+        assert database.execute("SELECT state FROM orderrow").fetchall() == [(state,)]
+
+
 def test_a_settled_market_leaves_no_position(model: ReadModel) -> None:
     end = Told(len(TOLD), "settlement", "r1", "2026-01-01T00:01:00.000000Z", {**ACCOUNT, "market": "m"})
     model.catch_up([*TOLD, end])
@@ -99,3 +121,49 @@ def test_a_file_of_another_schema_is_built_anew(tmp_path: Path) -> None:
     again.catch_up(TOLD)
     assert again.summary()["fills"] == 3
     again.close()
+
+
+@pytest.mark.parametrize("garbage", [b"not a database at all" * 100, b"SQLite format 3\0" + b"\xff" * 8192])
+def test_garbage_is_built_anew(tmp_path: Path, garbage: bytes) -> None:
+    (tmp_path / "read.db").write_bytes(garbage)
+    model = ReadModel(tmp_path / "read.db")
+    model.catch_up(TOLD)
+    assert model.summary()["fills"] == 3
+    model.close()
+
+
+def test_a_folder_or_a_database_of_strange_tables_is_an_operators_error(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OperatorError, match=r"folder: not a regular file"):
+        ReadModel(tmp_path / "folder")
+    with closing(sqlite3.connect(tmp_path / "read.db")) as database:
+        database.execute("CREATE TABLE progress (strange)")
+    with pytest.raises(OperatorError, match=r"read\.db: cannot be used: no such column"):
+        ReadModel(tmp_path / "read.db")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_an_operators_error(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(OperatorError, match="unable to open database file"):
+            ReadModel(tmp_path / "read.db")
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_full_disk_is_an_operators_error(model: ReadModel) -> None:
+    @event.listens_for(model._engine, "connect")
+    def narrow(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute("PRAGMA max_page_count = 1")
+
+    many = [Told(seq, *STORY[0][:1], f"run {seq}", "t", dict(STORY[0][1])) for seq in range(2000)]
+    model._engine.dispose()
+    with pytest.raises(OperatorError, match="database or disk is full"):
+        model.catch_up(many)
+
+
+def test_a_percent_sign_is_part_of_the_name(tmp_path: Path) -> None:
+    (tmp_path / "a%41b").mkdir()
+    ReadModel(tmp_path / "a%41b" / "read.db").close()
+    assert (tmp_path / "a%41b" / "read.db").is_file()

@@ -57,6 +57,7 @@ def spec() -> Callable[..., PluginSpec]:
             "tmp_mb": 0,
             "cpu_seconds": 5.0,
             "wall_seconds": 5.0,
+            "outer_seconds": 30.0,
         }
         return PluginSpec(**(fields | changes))
 

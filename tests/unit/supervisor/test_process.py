@@ -11,7 +11,7 @@ import pytest
 from pp_host.errors import PluginError, PluginGone, PluginTimeout, Refused
 from pp_host.sandbox import attest
 from pp_host.supervisor.life import Outcome
-from pp_sdk import MarketRow, build
+from pp_sdk import Account, MarketRow, Position, build
 from pp_sdk.memfd import seal
 from pp_sdk.wire import messages
 
@@ -80,6 +80,50 @@ async def test_an_answer_that_crosses_the_cancel_is_forgiven(started: Any) -> No
     with pytest.raises(PluginTimeout):
         await decide(process)
     await asyncio.sleep(0.8)  # the grace time: it must live through it
+    assert (await decide(process)).decisions
+    await process.stop()
+
+
+async def test_the_outer_deadline_does_not_stand_still(started: Any, desk: Any) -> None:
+    process = await started(AGENT.format(body="clock.now()"), desk(delay=30.0), outer_seconds=0.5)
+    with pytest.raises(PluginTimeout, match=r"no answer within 0\.5 s"):
+        await decide(process)
+    await process.stop()  # it was waiting on the host, heard the cancel and answered it
+
+
+BURN = "until = time.process_time() + {seconds}\n        while time.process_time() < until: pass"
+
+
+async def test_processor_time_is_counted_by_the_call(started: Any) -> None:
+    """Many calls may use together what one may not."""
+    process = await started(AGENT.format(body=BURN.format(seconds=0.3)), cpu_seconds=1.0, wall_seconds=20.0)
+    for _ in range(6):
+        assert (await decide(process)).decisions
+    await process.stop()
+
+
+async def test_one_call_that_uses_too_much_is_the_end(started: Any) -> None:
+    process = await started(AGENT.format(body=BURN.format(seconds=30)), cpu_seconds=0.5, wall_seconds=60.0)
+    with pytest.raises(PluginGone):
+        await decide(process)
+    ending = await process.ended()
+    assert (ending.outcome, ending.detail) == (Outcome.LIMIT, "cpu: more than 0.5 s in one call")
+
+
+async def test_a_call_too_large_for_a_frame_is_an_error_of_that_call(started: Any) -> None:
+    process = await started(AGENT.format(body="pass"))
+    huge = messages.Decide(
+        now=1,
+        table_bytes=1,
+        account=Account(
+            precision="exact",
+            equity=1,
+            cash=1,
+            positions=tuple(Position(market="m" * 200, outcome="yes", shares=1, cost=1) for _ in range(6000)),
+        ),
+    )
+    with pytest.raises(PluginError, match="decide"):
+        await process.call("decide", huge)
     assert (await decide(process)).decisions
     await process.stop()
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import os
+from pathlib import Path
 
 import pytest
+from pp_host.core import telling
 from pp_host.model import Holding, Observed
-from pp_host.supervisor.proxy import Shown, account_view, event_view
-from pp_sdk import MICRO, Event, MarketRow, MarketTable, build
+from pp_host.supervisor.proxy import MONEY_FIELDS, PUBLIC_FIELDS, Shown, account_view, event_view, risk_view
+from pp_sdk import MICRO, Event, MarketRow, MarketTable, Position, RiskView, build
 from pp_sdk.memfd import unseal
 
 OWN = Holding(plugin="test.a", market="m", outcome="yes", shares=30 * MICRO, cost=10 * MICRO)
@@ -77,3 +80,39 @@ def test_a_plugin_sees_the_venues_of_its_grant(venues: frozenset[str] | None, id
     shown.close()
     with pytest.raises(OSError, match="Bad file"):
         os.fstat(fd)
+
+
+def test_every_field_an_event_can_have_is_known_as_money_or_public() -> None:
+    tree = ast.parse(Path(telling.__file__).read_text())
+    told = {
+        key.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Dict)
+        for key in node.keys
+        if isinstance(key, ast.Constant)
+    }
+    assert told
+    assert told <= MONEY_FIELDS | PUBLIC_FIELDS
+    assert not MONEY_FIELDS & PUBLIC_FIELDS
+
+
+def test_a_field_nobody_thought_of_is_not_told() -> None:
+    event = Event(kind="fill", at=1, text="", fields={"secret_total": 7})
+    assert event_view(event, "ratio", MICRO).fields == event_view(event, "none", MICRO).fields == {}
+
+
+VIEW = RiskView(
+    now=1,
+    equity=200 * MICRO,
+    cash=50 * MICRO,
+    exposure=10 * MICRO,
+    positions=(Position(market="m", outcome="yes", shares=30 * MICRO, cost=10 * MICRO),),
+)
+
+
+def test_a_risk_plugin_sees_the_account_as_far_as_it_was_granted() -> None:
+    assert risk_view(VIEW, "exact") == VIEW
+    assert risk_view(VIEW, None) == RiskView(now=1, equity=0, cash=0, exposure=0)
+    ratio = risk_view(VIEW, "ratio")
+    assert (ratio.equity, ratio.cash, ratio.exposure) == (MICRO, MICRO // 4, MICRO // 20)
+    assert [(held.shares, held.cost) for held in ratio.positions] == [(150_000, 50_000)]

@@ -292,15 +292,6 @@ def test_only_operator_errors_come_out(text):
         manifest.parse(text.encode())
 
 
-def test_events_are_those_of_the_sdk():
-    from typing import get_args, get_type_hints
-
-    from pp_host.trust.capability import EventKind
-    from pp_sdk.types import Event
-
-    assert set(get_args(EventKind)) == set(get_args(get_type_hints(Event)["kind"]))
-
-
 def test_hooks_are_those_of_the_sdk():
     from pp_sdk import hooks
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
+import sqlite3
+from contextlib import closing
 from itertools import count
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pp_host.errors import InDoubt, VenueError
+from pp_host.errors import InDoubt, OperatorError, VenueError
 from pp_host.fees import fee, paid, received, worst_cost
 from pp_host.model import MICRO
 from pp_host.venue.paper import PaperVenue
@@ -139,6 +142,21 @@ async def test_a_file_remembers_orders_refusals_and_trades(tmp_path):
     assert await again.lookup("o2") == ()
     assert await again.lookup("o3") is None
     again.close()
+
+
+@pytest.mark.parametrize("spoil", ["garbage", "folder", "other"])
+def test_a_path_that_holds_something_else_is_named_with_a_remedy(tmp_path, spoil):
+    path = tmp_path / "paper.db"
+    if spoil == "garbage":
+        path.write_bytes(b"these are not orders\n" * 400)
+    elif spoil == "folder":
+        path.mkdir()
+    else:
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("CREATE TABLE trades (id TEXT)")
+    with pytest.raises(OperatorError, match=re.escape(f"{path}: ")) as caught:
+        PaperVenue(path)
+    assert "move it away" in caught.value.hint
 
 
 async def test_a_memory_that_fails_leaves_doubt(venue):

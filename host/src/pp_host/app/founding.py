@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pp_host import disk
-from pp_host.app.operator import record_operator
+from pp_host.app.operator import install_subject, record_operator
 from pp_host.config import Budget, Plugin, default_toml
 from pp_host.home import Home, place
 from pp_host.model import MICRO
@@ -75,15 +74,5 @@ def install_folder(home: Home, folder: Path, key: SigningKey, trust: TrustStore)
         sidecar = attest(package, key, archive_name=file.name, now=now)
         files.write(file.with_name(file.name + SIDECAR_SUFFIX), sidecar, 0o644)
         offer = store.offer(file, trust, Wish(), granted_by="pp init", now=now)
-    subject = {
-        "id": described.id,
-        "version": described.version,
-        "digest": hashlib.sha256(package).hexdigest(),
-    }
-    store.install(
-        offer,
-        lambda grant: record_operator(
-            home, "plugin.install", {**subject, "keyid": grant.keyid, "grant": grant.file_digest}
-        ),
-    )
+    store.install(offer, lambda grant: record_operator(home, "plugin.install", install_subject(grant)))
     return described.id

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
+import os
+import pwd
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -17,13 +18,33 @@ from pp_host.record.log import Record
 from pp_host.record.note import load_key
 from pp_host.record.reader import RecordReader
 from pp_host.storage.read_model import ReadModel, Told
+from pp_host.trust.grants import Grant
 
 COMMANDS = {"plugin.install": "allow", "plugin.refused": "deny", "trust.add": "allow"}
 """What a command writes down while a host may be running, and the verdict it stands for."""
 
 
 def operator() -> Actor:
-    return Actor(kind="operator", id=getpass.getuser())
+    return Actor(kind="operator", id=operator_name())
+
+
+def operator_name() -> str:
+    """Who runs this process, by the system's word and not by the environment's."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # in a container a user may have no name
+        return f"uid-{os.getuid()}"
+
+
+def install_subject(grant: Grant) -> dict[str, str]:
+    """What the record needs to find the package and the consent again, by their digests."""
+    return {
+        "id": grant.id,
+        "version": grant.version,
+        "digest": grant.digest,
+        "keyid": grant.keyid,
+        "grant": grant.file_digest,
+    }
 
 
 def record_operator(home: Home, event: str, subject: Mapping[str, Any]) -> int:

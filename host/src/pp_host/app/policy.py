@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pp_host.config import Config
 from pp_host.core.policy import Policy
-
-SECOND = 1_000_000
+from pp_host.model import SECOND
 
 
 def policy_of(config: Config) -> Policy:

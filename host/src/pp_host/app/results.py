@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from pp_host.app.stage import Stage
-from pp_host.core.ledger import Balance
 from pp_host.home import Home
 from pp_host.record.note import load_verifier
 from pp_host.record.verify import verify
@@ -23,6 +22,7 @@ def plugin_facts(plugins: Sequence[Supervised]) -> list[dict[str, Any]]:
             "level": plugin.spec.level,
             "pid": plugin.pid,
             "calls": plugin.calls,
+            "failures": plugin.failures,
             "state": plugin.life.value,
             "ended": "; ".join(
                 f"{e.outcome.value}: {e.detail}" for e in plugin.endings if e.outcome.value != "ok"
@@ -66,8 +66,3 @@ def record_facts(home: Home) -> dict[str, Any]:
     """The whole record verified anew from its file, as `pp audit verify` does."""
     checked = verify(home.state, load_verifier(home.keys / "record.vkey"))
     return {"size": checked.size, "root": checked.root.hex(), "verified": True}
-
-
-def equity_before(balance: Balance, last_seen: int) -> int:
-    """What the account was worth when the run began: as last marked, or its cash when it never was."""
-    return last_seen or balance.cash + balance.reserved + balance.cost

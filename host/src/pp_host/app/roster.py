@@ -5,13 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
-from pp_host.config import Config
+from pp_sdk.types import EventKind
+
+from pp_host import disk
+from pp_host.config import Config, lines
 from pp_host.core.policy import Budget
 from pp_host.errors import OperatorError, Refused
 from pp_host.home import Home
+from pp_host.limits import LIMITS
 from pp_host.model import PluginRef
+from pp_host.record.reader import RecordReader
 from pp_host.supervisor.spec import PluginSpec
 from pp_host.trust.admit import VerifiedPlugin
 from pp_host.trust.capability import (
@@ -49,13 +54,55 @@ def enlist(home: Home, config: Config, ids: tuple[str, ...], *, level: str, seed
         )
     trust = TrustStore.open(home.trust_file)
     store = Store(home.store, home.grants)
+    recorded = _recorded_grants(home)
     enlisted = []
     for plugin in ids:
         verified, grant = store.load(plugin, trust)
+        if recorded.get(plugin) != grant.file_digest:
+            raise Refused(
+                f"{plugin}: its grant is not the one that was recorded when it was installed",
+                hint="somebody changed or put back a file under grants/; look, then install it again",
+            )
         _check_callable(grant, verified.manifest.kind)
         settings = _settings(verified, config)
-        enlisted.append(Enlisted(_spec(verified, grant, settings, level, seed), _budget(grant, config)))
+        outer = _deadline(config, verified.manifest.kind)
+        enlisted.append(
+            Enlisted(_spec(verified, grant, settings, level, seed, outer), _budget(grant, config))
+        )
     return enlisted
+
+
+def _recorded_grants(home: Home) -> dict[str, str]:
+    """Id to digest of the last grant in the record: a grant file that was swapped since is noticed."""
+    with RecordReader.open(home.state) as reader:
+        return {e.subject["id"]: e.subject["grant"] for e in reader.entries(("plugin.install",))}
+
+
+def check_plugins(home: Home, config: Config) -> None:
+    """Whether every enabled plugin could be loaded with its settings; nothing is started.
+
+    Errors: those of `enlist`, a setting's with its line of pp.toml.
+    """
+    trust = TrustStore.open(home.trust_file)
+    store = Store(home.store, home.grants)
+    for plugin in config.enabled():
+        verified, grant = store.load(plugin, trust)
+        _check_callable(grant, verified.manifest.kind)
+        try:
+            _settings(verified, config)
+        except OperatorError as error:
+            raise OperatorError(_located(home, plugin, str(error)), hint=error.hint) from None
+
+
+def _located(home: Home, plugin: str, what: str) -> str:
+    """`what` begins with the setting's key below the plugin's section; one in an inline table has its table's line."""
+    if not what.startswith("config."):
+        return what
+    path = ("plugins", plugin, *what.partition(":")[0].split("."))
+    text = disk.read(home.config_file, LIMITS.package.config_bytes).decode()
+    begun = [key for key in lines.keys(text) if key.path == path[: len(key.path)]]
+    line = max(begun, key=lambda key: len(key.path), default=None)
+    return f'pp.toml{f":{line.line}" if line else ""}: plugins."{plugin}".{what}'
 
 
 def _check_callable(grant: Grant, kind: str) -> None:
@@ -73,6 +120,17 @@ def seed_of(seed: int, plugin: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{plugin}".encode()).digest()[:4], "big")
 
 
+def _deadline(config: Config, kind: str) -> float:
+    """How long a cycle waits for a plugin of this kind, whatever it waits on itself."""
+    deadlines = config.deadlines
+    seconds = {
+        "source": deadlines.snapshot_seconds,
+        "agent": deadlines.decide_seconds,
+        "risk": deadlines.advise_seconds,
+    }
+    return seconds.get(kind, LIMITS.wire.call_outer_seconds)
+
+
 def _settings(verified: VerifiedPlugin, config: Config) -> dict[str, Any]:
     plugin = verified.manifest.id
     wanted = config.plugins[plugin].config if plugin in config.plugins else {}
@@ -86,7 +144,7 @@ def _settings(verified: VerifiedPlugin, config: Config) -> dict[str, Any]:
 
 
 def _spec(
-    verified: VerifiedPlugin, grant: Grant, settings: Mapping[str, Any], level: str, seed: int
+    verified: VerifiedPlugin, grant: Grant, settings: Mapping[str, Any], level: str, seed: int, outer: float
 ) -> PluginSpec:
     manifest, limits = verified.manifest, grant.limits
     seen, account = _held(grant, MarketRead), _held(grant, AccountRead)
@@ -104,22 +162,14 @@ def _spec(
         level=level,
         venues=_venues(seen),
         account=account.precision if account else None,
-        events=frozenset(told.events)
-        if told and told.events is not None
-        else None
-        if told is None
-        else ALL_EVENTS,
+        events=frozenset(told.events or get_args(EventKind)) if told else None,
         detail=told.detail if told else "none",
         memory_mb=limits.memory_mb,
         tmp_mb=limits.tmp_mb,
         cpu_seconds=limits.cpu_seconds_per_call,
         wall_seconds=limits.wall_seconds_per_call,
+        outer_seconds=outer,
     )
-
-
-ALL_EVENTS = frozenset(
-    {"run.start", "cycle", "decision", "verdict", "fill", "settlement", "plugin", "run.end"}
-)
 
 
 def _budget(grant: Grant, config: Config) -> Budget | None:

@@ -11,8 +11,8 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -26,7 +26,7 @@ from pp_host.app.journal import Journal
 from pp_host.app.operator import COMMANDS, write_down
 from pp_host.app.options import RunOptions, View
 from pp_host.app.policy import policy_of
-from pp_host.app.results import account_facts, equity_before, plugin_facts, record_facts, tape_facts
+from pp_host.app.results import account_facts, plugin_facts, record_facts, tape_facts
 from pp_host.app.roster import Enlisted, enlist
 from pp_host.app.stage import Stage, stage_of
 from pp_host.app.troupe import Troupe
@@ -34,15 +34,18 @@ from pp_host.backtest.tape import TapeSource
 from pp_host.config import Config, load
 from pp_host.control import Ask, ControlServer, HostIdentity
 from pp_host.core.loop import cycle, recover, settle_only
-from pp_host.errors import Refused
+from pp_host.errors import RecordError, Refused
 from pp_host.home import Home
 from pp_host.latch import clear_latch, read_latch
+from pp_host.limits import LIMITS
+from pp_host.model import TradingState
 from pp_host.ports import Ports
 from pp_host.record.log import Record
 from pp_host.record.note import load_key
 from pp_host.record.reader import RecordReader
 
 VERSION = version("probablyprofit-host")
+TOTALS = ("decisions", "orders", "fills", "cash", "equity_end", "actions_digest")
 LEVEL = "L3"  # the one level this version builds
 
 
@@ -54,6 +57,11 @@ def run_session(home: Home, options: RunOptions, view: View) -> dict[str, Any]:
     """
     config = load(home.config_file, os.environ)
     mode = options.mode or config.host.mode
+    if config.host.min_level > LEVEL:
+        raise Refused(
+            f"pp.toml: host.min_level: {config.host.min_level} is asked for, this version builds {LEVEL}",
+            hint=f'min_level = "{LEVEL}"',
+        )
     if mode == "live":
         raise Refused(
             "live trading is not offered by this version", hint="use --mode paper or --mode dry-run"
@@ -114,22 +122,28 @@ class Session:
             advisers=troupe.caller,
             outputs=troupe.fan,
             venue=stage.venue,
-            kill=Switch(self._home),
+            kill=Switch(self._home, lambda: self._killed),
         )
-        before = equity_before(stage.book.ledger.balance, stage.book.ledger.marks.equity)
+        before = stage.book.ledger.marks.equity
         journal.append("host.start", {"pid": os.getpid(), "version": VERSION})
-        journal.append("run.start", self._opening(stage, chosen))
         try:
             async with self._serving(stage, troupe):
                 await recover(ports, stage.book)
                 self._obey_halt()
-                async with troupe.playing(hurry=lambda: self._hurry):
-                    await self._perform(ports, stage, enlisted)
+                journal.append("run.start", self._opening(stage, enlisted))
+                try:
+                    with self._scope:
+                        async with troupe.playing(hurry=lambda: self._hurry):
+                            await self._perform(ports, stage, enlisted)
+                finally:
+                    self._close_run(stage)
         finally:
             stage.venue.close()
+            with suppress(RecordError):  # what made it fail is on its way up already
+                journal.append("host.stop", {"pid": os.getpid()})
         if self._killed:
             raise Refused(f"halted: {self._killed}", hint="pp resume --reason ... allows trading again")
-        return self._closing(stage, troupe, before)
+        return self._facts(stage, troupe, before)
 
     async def _perform(self, ports: Ports, stage: Stage, enlisted: list[Enlisted]) -> None:
         """Every cycle until the moments or the operator's patience are over."""
@@ -137,7 +151,7 @@ class Session:
         budgets = {one.spec.ref.id: one.budget for one in enlisted if one.budget is not None}
         dry_run = self._options.mode == "dry-run"
         ports.outputs.notify(Event(kind="run.start", at=stage.clock.now(), text=f"run {self._run}"))
-        with self._scope:
+        try:
             for moment in stage.moments:
                 await stage.clock.wait_until(moment)
                 await cycle(ports, stage.book, policy, budgets, dry_run=dry_run)
@@ -145,8 +159,15 @@ class Session:
                 self._view.advance(self._turns, stage.total)
             if stage.finale is not None:
                 await stage.clock.wait_until(stage.finale)
+        finally:
+            await self._last_look(ports, stage)
+            ports.outputs.notify(Event(kind="run.end", at=stage.clock.now(), text=f"run {self._run}"))
+
+    async def _last_look(self, ports: Ports, stage: Stage) -> None:
+        """What the account is worth after the last trades, also when the run was stopped; never for long."""
+        if not self._killed and not self._hurry:
+            with anyio.move_on_after(LIMITS.supervision.drain_seconds, shield=True):
                 await settle_only(ports, stage.book)
-        ports.outputs.notify(Event(kind="run.end", at=stage.clock.now(), text=f"run {self._run}"))
 
     @asynccontextmanager
     async def _serving(self, stage: Stage, troupe: Troupe) -> AsyncIterator[None]:
@@ -170,6 +191,7 @@ class Session:
             seq = write_down(self._record, "state.resume", {"reason": ask.reason})
             await self._record.durable(seq)
             clear_latch(self._home.state)
+            stage.book.state = TradingState.ACTIVE
             return {"recorded": seq}
 
         async def record(ask: Ask) -> Mapping[str, Any]:
@@ -209,12 +231,12 @@ class Session:
                 pass
         return str(last.subject.get("reason", "")) if last and last.event == "state.kill" else None
 
-    def _opening(self, stage: Stage, chosen: tuple[str, ...]) -> dict[str, Any]:
+    def _opening(self, stage: Stage, enlisted: list[Enlisted]) -> dict[str, Any]:
         options = self._options
         return {
             "account": stage.book.ledger.account,
             "mode": "tape" if stage.tape else str(options.mode),
-            "plugins": list(chosen),
+            "plugins": [one.spec.ref.id for one in enlisted],
             "seed": options.seed,
             "config": self._config_digest(),
             "tape": stage.tape.digest if stage.tape else "",
@@ -233,19 +255,19 @@ class Session:
             "mode": self._options.mode,
             "cycles": self._turns,
             "latched": read_latch(self._home.state),
+            "trading": TradingState.HALTED if read_latch(self._home.state) else stage.book.state,
             "plugins": plugin_facts(troupe.plugins),
             **account_facts(stage),
             "record": {"size": self._record.size, "root": self._record.root.hex()},
         }
 
-    def _closing(self, stage: Stage, troupe: Troupe, before: int) -> dict[str, Any]:
+    def _close_run(self, stage: Stage) -> None:
         facts = account_facts(stage)
-        totals = {
-            name: facts[name]
-            for name in ("decisions", "orders", "fills", "cash", "equity_end", "actions_digest")
-        }
-        self._journal.append("run.end", {"cycles": self._turns, **totals})
-        self._journal.append("host.stop", {"pid": os.getpid()})
+        totals = {name: facts[name] for name in TOTALS}
+        with suppress(RecordError):
+            self._journal.append("run.end", {"cycles": self._turns, **totals})
+
+    def _facts(self, stage: Stage, troupe: Troupe, before: int) -> dict[str, Any]:
         return {
             "home": str(self._home.root),
             "run": self._run,
@@ -254,16 +276,17 @@ class Session:
             "seed": self._options.seed,
             "plugins": plugin_facts(troupe.plugins),
             "equity_start": before,
-            **facts,
+            **account_facts(stage),
             **tape_facts(stage, self._turns),
         }
 
 
 class Switch:
-    """Implements ports.KillSwitch by the latch file."""
+    """Implements ports.KillSwitch by the latch file, and by what this host was told over its socket."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, killed: Callable[[], str]) -> None:
         self._state = home.state
+        self._killed = killed
 
     def latched(self) -> str | None:
-        return read_latch(self._state)
+        return self._killed() or read_latch(self._state)

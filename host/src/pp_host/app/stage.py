@@ -51,7 +51,7 @@ def stage_of(home: Home, config: Config, options: RunOptions, journal: Journal, 
     clock: SystemClock | VirtualClock
     if tape:
         moments, total = islice(tape.moments(), options.cycles), min(tape.steps, options.cycles or tape.steps)
-        clock = VirtualClock(0)
+        clock = VirtualClock(next(tape.moments()))
         whole = total == tape.steps
         stage = Stage(
             clock=clock,

@@ -10,7 +10,7 @@ from pp_sdk.types import Event
 
 from pp_host.app.roster import Enlisted
 from pp_host.broker.table import Asker, Broker, Desk, Means
-from pp_host.errors import PluginError
+from pp_host.errors import PluginError, Refused
 from pp_host.limits import LIMITS
 from pp_host.ports import Clock, Record
 from pp_host.supervisor.hooks import PluginCaller
@@ -42,7 +42,7 @@ class Troupe:
     async def playing(self, *, hurry: Callable[[], bool]) -> AsyncIterator[None]:
         """Start them all and wait until each has started or failed; on leaving tell the outputs the rest and stop.
 
-        PluginError when one that nothing can go on without did not come up. `hurry`: do not wait for outputs.
+        PluginError when one did not come up, Refused when a wall is missing. `hurry`: do not wait for outputs.
         """
         async with anyio.create_task_group() as group:
             async with anyio.create_task_group() as starting:
@@ -65,10 +65,12 @@ class Troupe:
     def _check_started(self) -> None:
         for plugin in self.plugins:
             if plugin.life is not Life.RUNNING:
+                if isinstance(plugin.trouble, Refused):  # a wall is missing: no fault of the plugin's
+                    raise plugin.trouble
                 ending = plugin.endings[-1]
                 raise PluginError(
                     f"{plugin.spec.ref.id} did not start: {ending.outcome.value}: {ending.detail}",
-                    hint="pp audit tail --plugin shows more; set enabled = false to run without it",
+                    hint=f"pp audit tail --plugin {plugin.spec.ref.id}; or run without it: enabled = false in pp.toml",
                 )
 
     async def _drain(self) -> None:

@@ -8,18 +8,15 @@ quotes and times 0 is null, as the table's cells spell it.
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Collection, Sequence
 
-from pp_sdk.table import OPEN, RESOLVED, TEXT_COLUMNS, Books, Columns, MarketTable, Texts
+from pp_sdk.table import OPEN, RESOLVED, TEXT_COLUMNS, Columns, MarketTable, Texts, pack_bits
 
 from pp_host.backtest.market import Market
 from pp_host.backtest.quotes import NO_QUOTE, Quotes, TapeSettings
 
 YES_CELLS = ("yes_bid", "yes_bid_size", "yes_ask", "yes_ask_size")
 NO_CELLS = ("no_bid", "no_bid_size", "no_ask", "no_ask_size")
-SIDES = ("yes_bid", "yes_ask", "no_bid", "no_ask")
 
 Cells = dict[str, Sequence[int]]
 
@@ -57,8 +54,8 @@ class Board:
             "yes_payout": [payout or 0 for payout in payouts],
         }
         self._valid = {
-            "ends_at": _bitmap(self._ints["ends_at"]),
-            "yes_payout": _bitmap(payout is not None for payout in payouts),
+            "ends_at": pack_bits(self._ints["ends_at"]),
+            "yes_payout": pack_bits(payout is not None for payout in payouts),
         }
 
     def table(self, now: int) -> MarketTable:
@@ -67,8 +64,7 @@ class Board:
         columns = Columns(
             texts=self._texts,
             ints=self._ints | cells,
-            valid=self._valid | {name: _bitmap(values) for name, values in cells.items() if 0 in values},
-            books=_books(cells),
+            valid=self._valid | {name: pack_bits(values) for name, values in cells.items() if 0 in values},
         )
         return MarketTable.trusted(columns.block())
 
@@ -92,23 +88,6 @@ class Board:
 def _turned(names: Sequence[str], rows: Sequence[Sequence[int]]) -> Cells:
     """Rows to columns."""
     return dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(names, ())
-
-
-def _bitmap(valid: Iterable[object]) -> bytes:
-    """As MarketTable.valid gives it: row i is bit i % 8 of byte i // 8, filled up to whole int64s."""
-    digits = "".join(["1" if flag else "0" for flag in valid])
-    return int(digits[::-1] or "0", 2).to_bytes((len(digits) + 63) // 64 * 8, "little")
-
-
-def _books(cells: Mapping[str, Sequence[int]]) -> Books:
-    """At most one level a side: the best quote is the whole book."""
-    prices = [price for side in SIDES for price in cells[side]]
-    sizes = [size for side in SIDES for size in cells[f"{side}_size"]]
-    return Books(
-        array("q", accumulate(map(bool, prices), initial=0)).tobytes(),
-        array("q", filter(None, prices)).tobytes(),
-        array("q", filter(None, sizes)).tobytes(),
-    )
 
 
 def _texts(markets: Sequence[Market]) -> Texts:

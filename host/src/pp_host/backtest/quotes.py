@@ -10,30 +10,17 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from pp_host.errors import OperatorError
 from pp_host.model import MICRO
 
 
 class TapeSettings(Struct, frozen=True, kw_only=True):
-    """How points become books: [tape] of pp.toml. Depth is micro-USD on each side, tick is micro-USD."""
+    """How points become books: [tape] of pp.toml, whose rules hold. Depth is micro-USD on each side, tick is
+    micro-USD.
+    """
 
     spread_ticks: int
     depth: int
     tick: int
-
-    def __post_init__(self) -> None:
-        if self.spread_ticks < 1:
-            raise OperatorError(
-                f"pp.toml: tape.spread_ticks: {self.spread_ticks} would put the bid at the ask",
-                hint="set it to 1 or more",
-            )
-        if self.depth < 1:
-            raise OperatorError("pp.toml: tape.depth_usd: nothing could trade", hint="set it above 0")
-        if self.tick < 1 or self.tick > MICRO // 2 or MICRO % self.tick:
-            raise OperatorError(
-                f"pp.toml: tape.tick: {self.tick} millionths do not divide one dollar",
-                hint="use a step such as 0.01, 0.001 or 0.0005",
-            )
 
 
 class PointQuote(NamedTuple):

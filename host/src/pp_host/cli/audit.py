@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -14,32 +15,38 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pp_host.record.entry import Entry
+    from pp_host.record.note import Verifier
     from pp_host.record.reader import Why
 
 app = typer.Typer(help="The record: what happened, provably.", no_args_is_help=True)
 
 
 @app.command()
-def verify(home: HomeOption = None, as_json: JsonOption = False) -> None:
+def verify(
+    home: HomeOption = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A folder with the record; needs --vkey, and no home."),
+    ] = None,
+    vkey: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The record's public key, as its operator published it."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Check every entry and every signed checkpoint against the record's public key."""
-    from pp_host.errors import RecordError
-    from pp_host.home import Home
-    from pp_host.record.note import load_verifier, vkey_path
     from pp_host.record.verify import verify as verify_record
 
-    opened = Home.open(home)
-    path = vkey_path(opened.keys / "record")
-    verifier = load_verifier(path)
-    if verifier.name != opened.origin:
-        hint = "the key in the home was exchanged, or its configuration"
-        raise RecordError(f"{path} is the key of {verifier.name}, the record of {opened.origin}", hint=hint)
-    verified = verify_record(opened.state, verifier)
+    state, verifier = _of_home(home) if record is None and vkey is None else _of_files(home, record, vkey)
+    verified = verify_record(state, verifier)
+    note = verified.note.decode()
     document = {
         "ok": True,
         "origin": verified.origin,
         "size": verified.size,
         "root": verified.root.hex(),
         "checkpoints": verified.checkpoints,
+        "checkpoint": note,
         "vkey": verifier.vkey,
     }
     lines = [
@@ -47,8 +54,36 @@ def verify(home: HomeOption = None, as_json: JsonOption = False) -> None:
         f"root    {verified.root.hex()}",
         f"origin  {verified.origin}",
         f"key     {verifier.vkey}",
+        "the last checkpoint; keep a copy where this machine cannot reach it:",
+        *note.removesuffix("\n").split("\n"),
     ]
-    show(document, lambda console: _print(console, lines), as_json=as_json)
+    show(document, lambda console: _print(console, map(printable, lines)), as_json=as_json)
+
+
+def _of_home(home: Path | None) -> tuple[Path, Verifier]:
+    """Where a home's record lies, and its key."""
+    from pp_host.errors import RecordError
+    from pp_host.home import Home
+    from pp_host.record.note import load_verifier, vkey_path
+
+    opened = Home.open(home)
+    path = vkey_path(opened.keys / "record")
+    verifier = load_verifier(path)
+    if verifier.name != opened.origin:
+        hint = "the key in the home was exchanged, or its configuration"
+        raise RecordError(f"{path} is the key of {verifier.name}, the record of {opened.origin}", hint=hint)
+    return opened.state, verifier
+
+
+def _of_files(home: Path | None, record: Path | None, vkey: Path | None) -> tuple[Path, Verifier]:
+    """A record and a key from anywhere."""
+    from pp_host.errors import OperatorError
+    from pp_host.record.note import load_verifier
+
+    if home is not None or record is None or vkey is None:
+        hint = "pp audit verify --record DIR --vkey FILE, or with a home: pp audit verify --home DIR"
+        raise OperatorError("pp audit verify: --record and --vkey go together, and without --home", hint=hint)
+    return record, load_verifier(vkey)
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pp_host.cli.output import printable
+from pp_host.cli.output import folding, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +22,8 @@ def draw_plugin(console: Console, plugin: VerifiedPlugin, grant: Grant) -> None:
 
     described = plugin.manifest
     facts = Table.grid(padding=(0, 2))
+    facts.add_column()
+    facts.add_column(overflow="fold")
     for name, value in (
         ("plugin", f"{described.id} {described.version} ({described.kind})"),
         ("title", f"{described.title} - {described.summary}"),
@@ -31,13 +33,7 @@ def draw_plugin(console: Console, plugin: VerifiedPlugin, grant: Grant) -> None:
     ):
         facts.add_row(Text(name, "bold"), Text(printable(value)))
     console.print(facts)
-    asked = Table(
-        "capability",
-        "what it means here",
-        "the author's reason",
-        title="What it may do",
-        title_justify="left",
-    )
+    asked = folding("capability", "what it means here", "the author's reason", title="What it may do")
     for capability in grant.capabilities:
         asked.add_row(
             *(Text(printable(part)) for part in (use(capability), capability.sentence(), capability.reason))
@@ -46,12 +42,11 @@ def draw_plugin(console: Console, plugin: VerifiedPlugin, grant: Grant) -> None:
 
 
 def draw_installed(console: Console, grants: list[Grant]) -> None:
-    from rich.table import Table
     from rich.text import Text
 
     from pp_host.trust.capability import use
 
-    table = Table("plugin", "version", "publisher", "sha256", "may")
+    table = folding("plugin", "version", "publisher", "sha256", "may")
     for grant in grants:
         may = ", ".join(use(capability) for capability in grant.capabilities)
         row = (grant.id, grant.version, grant.publisher, grant.digest[:16], may or "nothing")

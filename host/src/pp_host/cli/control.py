@@ -72,9 +72,10 @@ def resume(
     words = _words(reason)
     if not words:
         raise OperatorError("--reason: no reason given", hint='--reason "a few words for the record"')
-    recorded = lift(opened.state, words, _append(home))
-    document = {"resumed": True, "recorded": recorded}
-    show(document, lambda console: console.print(f"resumed: entry {recorded} of the record"), as_json=as_json)
+    recorded = lift(opened.state, words, _append(home)) if _is_halted(opened) else None
+    line = "nothing is halted" if recorded is None else f"resumed: entry {recorded} of the record"
+    document = {"resumed": recorded is not None, "recorded": recorded}
+    show(document, lambda console: console.print(line), as_json=as_json)
 
 
 def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
@@ -96,6 +97,20 @@ def _open(path: Path | None) -> Home:
     from pp_host.home import Home
 
     return Home.open(path)
+
+
+def _is_halted(home: Home) -> bool:
+    """By the latch, or by the record's last word where the latch's file went missing."""
+    from pp_host.latch import read_latch
+    from pp_host.record.reader import RecordReader
+
+    if read_latch(home.state) is not None:
+        return True
+    event = ""
+    with RecordReader.open(home.state) as reader:
+        for entry in reader.entries(("state.kill", "state.resume")):
+            event = entry.event
+    return event == "state.kill"
 
 
 def _append(home: Path | None) -> Callable[[str, Mapping[str, Any]], int]:
@@ -123,7 +138,8 @@ def _draw_halt(console: Console, done: Halt) -> None:
     console.print(f"  {told[done.host]}")
     console.print(f"  latch    {'durable' if done.latched else 'not written'}")
     console.print(f"  record   {'no entry' if done.recorded is None else f'entry {done.recorded}'}")
-    console.print("Nothing new is sent until: pp resume --reason ...")
+    if done.latched or done.recorded is not None:
+        console.print("Nothing new is sent until: pp resume --reason ...")
 
 
 def _draw_facts(console: Console, facts: Mapping[str, Any], indent: str) -> None:

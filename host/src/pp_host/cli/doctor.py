@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pp_host.cli.output import HomeOption, JsonOption, printable, show
+from pp_host.cli.output import HomeOption, JsonOption, folding, printable, show
 from pp_host.errors import OperatorError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 DISK_LOW_BYTES = 1 << 30
+FAULTS = {"kill latch": "raised", "disk": "low"}  # everything else that is not ok is missing
 
 
 def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
@@ -71,12 +72,18 @@ def _check(name: str, ok: bool, proof: str, remedy: str) -> dict[str, Any]:
 
 
 def _draw(console: Console, document: dict[str, Any]) -> None:
-    from rich.table import Table
+    from rich.text import Text
 
     console.print(f"level {document['level']}")
     for title, rows in (("Walls", document["walls"]), ("Checks", document["checks"])):
-        table = Table("", "", "proof", "remedy", title=title, title_justify="left")
+        table = folding(title.lower().removesuffix("s"), "state", "proof", "remedy", title=title)
         for row in rows:
-            mark = "[green]ok[/green]" if row["ok"] else "[red]missing[/red]"
+            mark = (
+                Text("ok", style="green")
+                if row["ok"]
+                else Text(FAULTS.get(row["name"], "missing"), style="red")
+            )
             table.add_row(row["name"], mark, printable(row["proof"]), printable(row["remedy"]))
         console.print(table)
+    fallen = ", ".join(wall["name"] for wall in document["walls"] if not wall["ok"])
+    console.print(f"walls that do not stand: {fallen}" if fallen else "all walls stand")

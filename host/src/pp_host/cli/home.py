@@ -61,12 +61,14 @@ def _config() -> None:
 
 @config.command()
 def check(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Read pp.toml and the environment as `pp run` would; start nothing."""
+    """Read pp.toml, the environment and the enabled plugins as `pp run` would; start nothing."""
+    from pp_host.app.roster import check_plugins
     from pp_host.config import load
     from pp_host.home import Home
 
     opened = Home.open(home)
     read = load(opened.config_file, os.environ)
+    check_plugins(opened, read)
     document: dict[str, Any] = {
         "ok": True,
         "file": str(opened.config_file),

@@ -20,7 +20,7 @@ import typer
 import typer.main
 
 from pp_host.cli.output import complain
-from pp_host.errors import HostError
+from pp_host.errors import HostError, OperatorError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 INTERNAL = 70  # EX_SOFTWARE of sysexits.h
@@ -71,6 +71,7 @@ def run() -> None:
 def main(arguments: Sequence[str]) -> int:
     """Run one command line; the exit status."""
     try:
+        _check_text(arguments)
         command = typer.main.get_command(_application(arguments))
         outcome = command.main(args=list(arguments), prog_name="pp", standalone_mode=False)
     except HostError as error:
@@ -91,9 +92,22 @@ def main(arguments: Sequence[str]) -> int:
     return outcome if isinstance(outcome, int) else 0
 
 
+def _check_text(arguments: Sequence[str]) -> None:
+    """Refuse words that are not UTF-8, which neither the record nor JSON can hold; a kill is never refused."""
+    if _wanted(arguments) == "kill":
+        return
+    for word in (*arguments, os.environ.get("PP_HOME", "")):
+        if not word.isprintable() and any("\ud800" <= character <= "\udfff" for character in word):
+            raise OperatorError(f"{word}: not UTF-8 text", hint="name it in UTF-8")
+
+
+def _wanted(arguments: Sequence[str]) -> str:
+    return next((word for word in arguments if not word.startswith("-")), "")
+
+
 def _application(arguments: Sequence[str]) -> typer.Typer:
     """All commands by name and summary; the wanted one, or all for shell completion, in the flesh."""
-    wanted = next((word for word in arguments if not word.startswith("-")), "")
+    wanted = _wanted(arguments)
     app = typer.Typer(name="pp", rich_markup_mode=None, invoke_without_command=True, callback=_root)
     for name, place in COMMANDS.items():
         present = name == wanted or "_PP_COMPLETE" in os.environ

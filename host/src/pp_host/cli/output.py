@@ -7,6 +7,7 @@ a terminal sees it.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,8 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from pp_host.errors import OperatorError
+
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 HomeOption = Annotated[
     Path | None,
@@ -43,7 +47,17 @@ def console() -> Console:
     from rich.console import Console  # rich costs 40 ms; --json and --help do without
 
     width = None if sys.stdout.isatty() else PIPE_WIDTH
-    return Console(highlight=False, emoji=False, markup=True, soft_wrap=width is not None, width=width)
+    return Console(highlight=False, emoji=False, markup=False, soft_wrap=width is not None, width=width)
+
+
+def folding(*columns: str, title: str | None = None) -> Table:
+    """A table whose cells go on in the next line where they are too long: half an id names nothing."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
 
 
 def complain(message: str, hint: str = "") -> None:
@@ -51,6 +65,12 @@ def complain(message: str, hint: str = "") -> None:
     sys.stderr.write(f"pp: error: {printable(message)}\n")
     if hint:
         sys.stderr.write(f"pp: hint: {printable(hint)}\n")
+
+
+def existing(path: Path, hint: str) -> None:
+    """Errors: OperatorError with `hint` when there is nothing at `path`."""
+    if not os.path.lexists(path):
+        raise OperatorError(f"{path}: cannot be read: No such file or directory", hint=hint)
 
 
 def printable(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pp_host.cli.output import HomeOption, JsonOption, printable, show
+from pp_host.cli.output import HomeOption, JsonOption, existing, printable, show
 from pp_host.errors import OperatorError, Refused
 from pp_host.limits import LIMITS
 
@@ -20,9 +19,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pp_host.home import Home
+    from pp_host.trust.admit import Rejected
     from pp_host.trust.grants import Grant, Wish
     from pp_host.trust.keys import SigningKey
     from pp_host.trust.store import Offer, Store
+
+NO_PACKAGE = "name a package, NAME-VERSION.ppz; pp plugin pack DIR makes one"
 
 app = typer.Typer(help="Make, sign, check and install plugins.", no_args_is_help=True)
 
@@ -46,6 +48,8 @@ def keygen(
     from pp_host.trust import files
     from pp_host.trust.keys import SigningKey
 
+    if not out.name:
+        raise OperatorError(f"{out}: a folder, not a file", hint="name the key's file, such as my-key")
     public = out.with_name(out.name + ".pub")
     for path in (out, public):
         if path.exists():
@@ -76,6 +80,7 @@ def pack(
 
     from pp_host.trust import archive, files, manifest
 
+    existing(folder, f"name your plugin's folder, the one that holds {manifest.FILE}")
     members = archive.pack_folder(folder)
     described, _ = manifest.of_package(members)
     package = archive.write(members)
@@ -102,6 +107,7 @@ def sign(
 
     if dev == (key is not None):
         raise OperatorError("name one key", hint="--key K for a publisher's key, --dev for this home's own")
+    existing(file, NO_PACKAGE)
     signing = _signing_key(_open(home).keys / "dev" if key is None else key, passphrase_file)
     package = files.read(file, LIMITS.package.archive_bytes)
     sidecar = file.with_name(file.name + SIDECAR_SUFFIX)
@@ -117,6 +123,7 @@ def verify(file: PackageFile, home: HomeOption = None, as_json: JsonOption = Fal
     from pp_host.trust.truststore import TrustStore
 
     place = _open(home)
+    existing(file, NO_PACKAGE)
     document: dict[str, Any] = {"ok": True, "check": None, "reason": ""}
     try:
         package, sidecar = store.read_package(file)
@@ -124,7 +131,7 @@ def verify(file: PackageFile, home: HomeOption = None, as_json: JsonOption = Fal
         store.Store(place.store, place.grants).check_succession(plugin)
     except admit.Rejected as rejected:
         if not as_json:
-            raise
+            raise _hinted(rejected) from None
         document = {"ok": False, "check": rejected.check, "reason": rejected.reason}
         show(document | dict.fromkeys(("id", "version", "digest", "keyid")), _told(), as_json=True)
         raise typer.Exit(rejected.exit_status) from None
@@ -150,16 +157,17 @@ def install(
     as_json: JsonOption = False,
 ) -> None:
     """Verify a package, show what it asks for, and grant it."""
-    from pp_host.app.operator import record_operator
+    from pp_host.app.operator import install_subject, record_operator
     from pp_host.trust.grants import Wish, read_wish
     from pp_host.trust.store import Store
 
     place = _open(home)
+    existing(file, NO_PACKAGE)
     store = Store(place.store, place.grants)
     offer = _offer(place, store, file, read_wish(grant) if grant else Wish())
     if not yes:
         _ask(offer, as_json=as_json)
-    store.install(offer, lambda agreed: record_operator(place, "plugin.install", _names(agreed)))
+    store.install(offer, lambda agreed: record_operator(place, "plugin.install", install_subject(agreed)))
     line = f"installed {offer.grant.id} {offer.grant.version}, sha256 {offer.grant.digest}"
     show(_facts(offer.grant), _told(line), as_json=as_json)
 
@@ -190,7 +198,11 @@ def show_(
     from pp_host.trust.truststore import TrustStore
 
     place = _open(home)
-    verified, grant = Store(place.store, place.grants).load(plugin, TrustStore.open(place.trust_file))
+    store = Store(place.store, place.grants)
+    near = [one.id for one in store.installed() if one.id.endswith(f".{plugin}")]
+    if near:
+        raise OperatorError(f"{plugin}: not installed", hint=f"did you mean {' or '.join(near)}?")
+    verified, grant = store.load(plugin, TrustStore.open(place.trust_file))
     document = _facts(grant) | {
         "manifest": msgspec.to_builtins(verified.manifest),
         "files": sorted(verified.files),
@@ -200,17 +212,26 @@ def show_(
 
 def _offer(place: Home, store: Store, file: Path, wish: Wish) -> Offer:
     """A verified offer; a rejected package is in the record before the operator hears of it."""
-    from pp_host.app.operator import record_operator
+    from pp_host.app.operator import operator_name, record_operator
     from pp_host.trust.admit import Rejected
     from pp_host.trust.truststore import TrustStore
 
     trust = TrustStore.open(place.trust_file)
     try:
-        return store.offer(file, trust, wish, granted_by=_user(), now=datetime.now(UTC))
+        return store.offer(file, trust, wish, granted_by=operator_name(), now=datetime.now(UTC))
     except Rejected as rejected:
         subject = {"file": file.name, "check": rejected.check, "reason": rejected.reason}
         record_operator(place, "plugin.refused", subject)
-        raise
+        raise _hinted(rejected) from None
+
+
+def _hinted(rejected: Rejected) -> Rejected:
+    """The refusal, with what to do about a package that is not the signed one (check 3)."""
+    if rejected.check == 3 and not rejected.hint:
+        rejected.hint = (
+            "if it is yours, sign it again; else ask its publisher for the package as it was signed"
+        )
+    return rejected
 
 
 def _ask(offer: Offer, *, as_json: bool) -> None:
@@ -227,17 +248,13 @@ def _ask(offer: Offer, *, as_json: bool) -> None:
         raise Refused(f"{offer.grant.id}: not granted, nothing was installed")
 
 
-def _names(grant: Grant) -> dict[str, str]:
-    """What the record needs to find the package and the consent again, by their digests."""
-    names = {"id": grant.id, "version": grant.version, "digest": grant.digest, "keyid": grant.keyid}
-    return names | {"grant": grant.file_digest}
-
-
 def _facts(grant: Grant) -> dict[str, Any]:
     """A grant as JSON; amounts in micro-units."""
     import msgspec
 
-    return _names(grant) | {
+    from pp_host.app.operator import install_subject
+
+    return install_subject(grant) | {
         "publisher": grant.publisher,
         "capabilities": [msgspec.to_builtins(capability) for capability in grant.capabilities],
         "limits": msgspec.to_builtins(grant.limits),
@@ -257,6 +274,8 @@ def _signing_key(path: Path, passphrase_file: Path | None) -> SigningKey:
             raise OperatorError("the key has a passphrase", hint="--passphrase-file F")
         return getpass.getpass(f"Passphrase of {path}: ").encode()
 
+    if files.read(path, LIMITS.package.key_bytes).startswith(b"ssh-"):
+        raise OperatorError(f"{path}: that is the public key", hint="name the private one")
     data = files.read_private(path, LIMITS.package.key_bytes)
     try:
         return SigningKey.read(data, passphrase)
@@ -282,10 +301,3 @@ def _open(home: Path | None) -> Home:
     from pp_host.home import Home
 
     return Home.open(home)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container's user without a name
-        return f"uid {os.geteuid()}"

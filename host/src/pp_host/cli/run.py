@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pp_host.cli.output import HomeOption, JsonOption, dollars, printable, show
+from pp_host.cli.output import HomeOption, JsonOption, dollars, folding, printable, show
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +30,8 @@ def run(
         typer.Option("--set", metavar="NAME", help="A [sets.NAME] of pp.toml; default: all enabled plugins."),
     ] = "",
     cycles: Annotated[
-        int | None, typer.Option(min=1, help="Stop after N cycles; default: run until stopped.")
+        int | None,
+        typer.Option(min=1, max=1_000_000_000, help="Stop after N cycles; default: run until stopped."),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="One cycle.")] = False,
     tape: Annotated[
@@ -87,9 +88,7 @@ def draw_result(console: Console, result: dict[str, Any]) -> None:
     """Plugins, verdicts, money and the record's state as tables."""
     from rich.table import Table
 
-    plugins = Table(
-        "plugin", "version", "digest", "level", "pid", "calls", "state", title="Plugins", title_justify="left"
-    )
+    plugins = folding("plugin", "version", "digest", "level", "pid", "calls", "state", title="Plugins")
     for plugin in result["plugins"]:
         state = plugin["state"] if not plugin["ended"] else f"{plugin['state']}: {plugin['ended']}"
         plugins.add_row(
@@ -102,7 +101,7 @@ def draw_result(console: Console, result: dict[str, Any]) -> None:
             printable(state),
         )
     console.print(plugins)
-    verdicts = Table("verdict", "count", "reasons", title="Decisions and verdicts", title_justify="left")
+    verdicts = folding("verdict", "count", "reasons", title="Decisions and verdicts")
     verdicts.add_row("decisions", str(result["decisions"]), "")
     for name, count in result["verdicts"].items():
         reasons = ", ".join(f"{reason} {n}" for reason, n in result["reasons"].get(name, {}).items())

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pp_host.cli.output import HomeOption, JsonOption, printable, show
+from pp_host.cli.output import HomeOption, JsonOption, existing, folding, printable, show
 from pp_host.errors import OperatorError
 from pp_host.limits import LIMITS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pp_host.trust.truststore import TrustedKey
+    from pp_host.trust.truststore import TrustedKey, TrustStore
 
 app = typer.Typer(help="Publishers whose signatures count here.", no_args_is_help=True)
 
@@ -45,14 +46,17 @@ def add(
     from pp_host.trust.truststore import TrustStore, enrol
 
     place = Home.open(home)
+    existing(key, "name the file of the publisher's public key; yours is made by pp plugin keygen")
     text = files.read(key, LIMITS.package.key_bytes).decode("ascii", "replace")
     try:
         publisher = enrol(text, name, plugins, max_capability)
     except OperatorError as error:
         raise OperatorError(f"{key}: {error}", hint=error.hint) from None
-    document = _facts(publisher)
     with files.locked(place.root):
-        changed = TrustStore.open(place.trust_file).with_key(publisher)
+        store = TrustStore.open(place.trust_file)
+        publisher, store = _succeeding(publisher, store, name, place.trust_file)
+        changed = store.with_key(publisher)
+        document = _facts(publisher)
         record_operator(place, "trust.add", document)
         changed.save(place.trust_file)
     show(document, lambda console: _draw(console, (publisher,)), as_json=as_json)
@@ -68,6 +72,30 @@ def list_(home: HomeOption = None, as_json: JsonOption = False) -> None:
     show({"keys": [_facts(key) for key in keys]}, lambda console: _draw(console, keys), as_json=as_json)
 
 
+def _succeeding(new: TrustedKey, store: TrustStore, name: str, file: Path) -> tuple[TrustedKey, TrustStore]:
+    """What is to be enrolled, and the store without the entry whose patterns it replaces, if there is one.
+
+    A name and a ceiling outlive their patterns unless a ceiling is named: nothing widens unasked.
+    """
+    import msgspec
+
+    old = store.find(new.keyid)
+    if old is None:
+        return new, store
+    ceiling = old.max_capabilities if new.max_capabilities is None else new.max_capabilities
+    if (name or old.name) != old.name or (new.plugins, ceiling) == (old.plugins, old.max_capabilities):
+        what = f"trusted key {name or old.name}: enrolled already as {old.name} ({old.keyid[:16]})"
+        hint = f"it stands in {file}; the same command with other --plugins replaces its patterns"
+        raise OperatorError(what, hint=hint)
+    was, now = ", ".join(old.plugins), ", ".join(new.plugins)
+    sys.stderr.write(printable(f"pp: note: {old.name} is enrolled already for {was}; now for {now}") + "\n")
+    others = tuple(key for key in store.keys if key is not old)
+    return (
+        msgspec.structs.replace(new, name=old.name, max_capabilities=ceiling),
+        msgspec.structs.replace(store, keys=others),
+    )
+
+
 def _facts(key: TrustedKey) -> dict[str, Any]:
     import msgspec
 
@@ -76,10 +104,9 @@ def _facts(key: TrustedKey) -> dict[str, Any]:
 
 
 def _draw(console: Console, keys: tuple[TrustedKey, ...]) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table("publisher", "keyid", "plugins", "never more than")
+    table = folding("publisher", "keyid", "plugins", "never more than")
     for key in keys:
         ceiling = (
             "no ceiling" if key.max_capabilities is None else ", ".join(key.max_capabilities) or "nothing"

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pp_host.config.schema import MICRO, Budget, Config, Risk
+from pp_sdk.types import MICRO
+
+from pp_host.config.schema import Budget, Config, Risk
 from pp_host.config.values import decimal_text
 
 

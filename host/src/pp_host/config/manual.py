@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from msgspec.inspect import DictType, Metadata, StructType, Type, type_info
 from msgspec.structs import FieldInfo
+from pp_sdk.types import MICRO
 
 from pp_host.config.environment import ORDINARY, PREFIX
-from pp_host.config.schema import MICRO, Budget, Config, Plugin
+from pp_host.config.schema import Budget, Config, Plugin
 from pp_host.config.values import decimal_text, expectation, is_scaled, kind, settings
 
 _HEADER = """\

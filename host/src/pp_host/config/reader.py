@@ -27,7 +27,6 @@ _Section = TypeVar("_Section", bound=msgspec.Struct)
 _Path = tuple[str, ...]
 
 CHECK = "correct it, then: pp config check"
-KEY_PARTS_MOST = 16  # tomllib's memory grows with the square of a key's parts; 130,000 of them were fatal
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -59,11 +58,10 @@ def parse(text: str, environ: Mapping[str, str]) -> Config:
 
 
 def _tree(text: str, places: list[lines.Key]) -> dict[str, Any]:
+    most = LIMITS.package.config_key_parts
     for place in places:
-        if len(place.path) > KEY_PARTS_MOST:
-            raise OperatorError(
-                f"pp.toml:{place.line}: a key of more than {KEY_PARTS_MOST} parts", hint=CHECK
-            )
+        if len(place.path) > most:
+            raise OperatorError(f"pp.toml:{place.line}: a key of more than {most} parts", hint=CHECK)
     try:
         return tomllib.loads(text, parse_float=number)
     except RecursionError:

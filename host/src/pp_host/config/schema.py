@@ -13,10 +13,10 @@ from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
+from pp_sdk.types import MICRO
 
 from pp_host.errors import OperatorError
 
-MICRO = 1_000_000
 USD_MOST = 1_000_000_000 * MICRO  # stays exact in every JSON reader (below 2**53)
 PLUGIN_ID = r"(?=.{3,120}\Z)[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)+"  # as in plugin.yaml
 
@@ -56,7 +56,10 @@ class Host(Section, frozen=True):
     ] = "paper"
     min_level: Annotated[
         Literal["L3", "L2"],
-        Meta(description="The weakest sandbox the host may run plugins in; L3 is the strongest."),
+        Meta(
+            description="The weakest sandbox plugins may run in; L3 is the strongest and the one this version"
+            " builds. A run is refused when it builds a weaker one."
+        ),
     ] = "L2"
 
 
@@ -138,7 +141,7 @@ class Sizing(Section, frozen=True):
 
 
 class Deadlines(Section, frozen=True):
-    """How long one cycle waits for plugins; who is late is left out."""
+    """How long one cycle waits for plugins; who is late is left out of it."""
 
     snapshot_seconds: Annotated[float, seconds("For all sources together.", most=60)] = 10
     decide_seconds: Annotated[float, seconds("For all agents together.", most=120)] = 30
@@ -153,7 +156,9 @@ class Tape(Section, frozen=True):
     spread_ticks: Annotated[
         int, Meta(ge=1, le=1000, description="Ticks added on each side of a recorded price.")
     ] = 1
-    depth_micros: Annotated[int, usd("What each side of the book can take.")] = 100 * MICRO
+    depth_micros: Annotated[
+        int, Meta(gt=0, le=USD_MOST, description="What each side of the book can take.")
+    ] = 100 * MICRO
     tick_ppm: Annotated[
         int, Meta(ge=1, le=500_000, description="The price step in dollars; must divide one dollar.")
     ] = 1_000

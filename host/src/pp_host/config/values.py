@@ -24,8 +24,8 @@ from msgspec.inspect import (
     type_info,
 )
 from msgspec.structs import FieldInfo
+from pp_sdk.types import MICRO
 
-from pp_host.config.schema import MICRO
 from pp_host.limits import LIMITS
 
 _DIGITS = 28

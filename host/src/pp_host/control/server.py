@@ -82,6 +82,9 @@ class ControlServer:
         except HostError as error:
             trouble = Trouble(str(error), error.hint, isinstance(error, Refused))
             return encode(ERROR, request.id, request.method, trouble)
+        except OSError as error:  # the handler's own trouble, which the asker must hear of
+            trouble = Trouble(f"{request.method}: {error}", hint="pp status tells what holds now")
+            return encode(ERROR, request.id, request.method, trouble)
 
 
 async def _request(reader: asyncio.StreamReader) -> Frame:

@@ -1,6 +1,8 @@
 """What a run carries from one cycle to the next.
 
-Laws: money is in the ledger and nowhere else. The trading state only ever goes down here. The tally's digest
+Laws: money is in the ledger and nowhere else. The trading state only ever goes down here. A market follows the
+source that showed it first, for as long as it is on the table or money is in it: nobody else's row of it is
+believed, also while that source is silent. A run that starts anew follows whoever speaks first. The tally's digest
 covers decisions and fills in order and nothing that differs between two runs of the same inputs: no run id,
 order id, entry number, process or wall time.
 """
@@ -11,12 +13,14 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 
 import msgspec
+from pp_sdk.table import OPEN, MarketTable, build
 
 from pp_host.core.entries import Decided
 from pp_host.core.ledger import Ledger
-from pp_host.model import Approved, Denied, Fill, Reason, Reduced, TradingState, Verdict
+from pp_host.model import Approved, Denied, Fill, Reason, Reduced, Sighting, TradingState, Verdict
 
 
 class Tally:
@@ -71,12 +75,31 @@ class Book:
     """One account in one run.
 
     bids: the last bid seen of what is held, by (market, outcome), micro-USD per share
-    seen: markets this run has seen open and not yet settled
+    seen: the source that each market follows; markets on the last table or with money in them that this run
+    saw open or holds, and has not settled
     """
 
     ledger: Ledger
     run: str
     state: TradingState = TradingState.ACTIVE
     bids: dict[tuple[str, str], int] = field(default_factory=dict)
-    seen: set[str] = field(default_factory=set)
+    seen: dict[str, str] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
+
+    def believed(self, sighting: Sighting) -> MarketTable:
+        """The table without the markets that follow another source."""
+        others = {market for market, source in self.seen.items() if source != sighting.source.id}
+        if others.isdisjoint(sighting.table.cells("id")):
+            return sighting.table
+        return build([row.to_market_row() for row in sighting.table if row.id not in others])
+
+    def follow(self, markets: MarketTable, sightings: Sequence[Sighting]) -> None:
+        """Let each market that is open or held follow the first source that showed it; forget the rest."""
+        first: dict[str, str] = {}
+        for sighting in reversed(sightings):
+            first |= dict.fromkeys(sighting.table.cells("id"), sighting.source.id)
+        shown, at_work = markets.cells("id"), self.ledger.markets()
+        opened = set(compress(shown, [cell == OPEN for cell in markets.column("status")]))
+        followed = opened - self.ledger.settled | {lot.market for lot in self.ledger.holdings()}
+        kept = {market: self.seen[market] for market in self.seen.keys() & (at_work | set(shown))}
+        self.seen = {market: first[market] for market in shown if market in followed} | kept

@@ -2,12 +2,15 @@
 it.
 
 Laws: pure; every bound is what is left, in micro-USD, and holds for the worst case an order may cost. Sales
-are bound by what is held and by the book alone.
+are bound by what is held and by the book alone. No purchase lets the account come to MOST, not even if every
+share pays 1 USD: shares, payouts and equity stay numbers that an entry and the wire can hold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+
+from pp_sdk.table.layout import MOST
 
 from pp_host.core import sizing
 from pp_host.core.case import LOT, Case, Check
@@ -76,10 +79,13 @@ def cap(reason: Reason, room: Callable[[Case], int | None]) -> Check:
 
 
 def depth(case: Case) -> Denied | None:
-    there = case.levels[-1][1]
+    there, bound = case.levels[-1][1], "within the limit price"
     if case.buying:
+        countable = MOST - 1 - case.ledger.most_worth()
+        if countable < there:
+            there, bound = countable, "more can be counted"
         there -= there % LOT
-    return case.lower(there, Reason.DEPTH, f"{there} micro-shares within the limit price")
+    return case.lower(there, Reason.DEPTH, f"{there} micro-shares {bound}")
 
 
 def max_spend(case: Case) -> int | None:

@@ -99,8 +99,11 @@ def something_held(case: Case) -> Denied | None:
 
 
 def market_open(case: Case) -> Denied | None:
+    """A market that ended does not begin again, whatever its source says."""
     if case.market.status != OPEN:
         return Denied(Reason.MARKET_CLOSED, f"status {case.market.status}")
+    if case.buying and case.market.id in case.ledger.settled:
+        return Denied(Reason.MARKET_CLOSED, "was settled in this run")
     ends_at = case.market.ends_at
     if case.buying and ends_at is not None and case.now >= ends_at:
         return Denied(Reason.MARKET_CLOSED, f"ended at {ends_at}")

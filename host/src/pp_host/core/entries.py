@@ -169,7 +169,10 @@ class Decided(Struct, frozen=True, kw_only=True):
 
 
 class Judged(Struct, frozen=True):
-    """A verdict; the order's fields are empty when it was denied."""
+    """A verdict; the order's fields are empty when it was denied.
+
+    `snapshot` is the entry of the snapshot that the market's row was taken from; None when no source shows it.
+    """
 
     verdict: Literal["approved", "reduced", "denied"]
     reason: str
@@ -182,20 +185,21 @@ class Judged(Struct, frozen=True):
     shares: int = 0
     limit_price: int = 0
     reserve: int = 0
+    snapshot: int | None = None
 
     @classmethod
-    def of(cls, verdict: Verdict, wish: Wish) -> Judged:
+    def of(cls, verdict: Verdict, wish: Wish, snapshot: int | None = None) -> Judged:
         asked = wish.decision
         who = (wish.plugin.id, asked.market, asked.outcome, asked.side)
         match verdict:
             case Denied(reason=reason, detail=detail):
-                return cls("denied", reason, detail, *who)
+                return cls("denied", reason, detail, *who, snapshot=snapshot)
             case Reduced(order=order, reason=reason, detail=detail):
-                return cls(
-                    "reduced", reason, detail, *who, order.id, order.shares, order.limit_price, order.reserve
-                )
+                sent = (order.id, order.shares, order.limit_price, order.reserve)
+                return cls("reduced", reason, detail, *who, *sent, snapshot)
             case Approved(order=order):
-                return cls("approved", "", "", *who, order.id, order.shares, order.limit_price, order.reserve)
+                sent = (order.id, order.shares, order.limit_price, order.reserve)
+                return cls("approved", "", "", *who, *sent, snapshot)
 
 
 class Advised(Struct, frozen=True, kw_only=True):

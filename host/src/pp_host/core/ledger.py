@@ -56,10 +56,12 @@ class Watermarks(Struct, frozen=True, kw_only=True):
 
 
 class Pending(Struct, frozen=True, kw_only=True):
-    """An order without an end: its intent, the entry that holds it, and what it may still take."""
+    """An order without an end: its intent, the entry that holds it, what it may still take, and the UTC day
+    that its spending counts to."""
 
     intent: Intent
     seq: int
+    day: int
     reserve: int
     shares: int
 
@@ -77,6 +79,7 @@ class Ledger:
         self.balance = Balance()
         self.marks = Watermarks()
         self.open: dict[str, Pending] = {}
+        self.settled: set[str] = set()  # markets, since the books were opened
         self._seq = -1
         self._trades: set[str] = set()
         self._held: dict[str, dict[tuple[str, str], Holding]] = {}
@@ -92,6 +95,7 @@ class Ledger:
         for seq, event, subject in entries:
             if (entry := booked(event, subject, account)) is not None:
                 ledger.apply(entry, seq)
+        ledger.settled.clear()
         return ledger
 
     def apply(self, event: Booked, seq: int) -> None:
@@ -160,13 +164,20 @@ class Ledger:
         return lot.shares - selling if lot else 0
 
     def spent(self, plugin: str, now: int) -> int:
-        """What the plugin's purchases of this UTC day cost, open ones at their worst."""
+        """What the plugin's purchases of this UTC day cost, open ones at their worst. A clock that was set
+        back is still in the newest day it has spent on."""
         day, spent = self._spent.get(plugin, (-1, 0))
-        return spent if day == now // DAY else 0
+        return spent if day >= now // DAY else 0
 
     def sent(self, plugin: str, now: int) -> int:
         """How many orders the plugin caused in the minute up to `now`."""
         return sum(at > now - MINUTE for at in self._sent.get(plugin, ()))
+
+    def most_worth(self) -> int:
+        """Micro-USD the account would come to if every share, open purchases included, paid 1 USD."""
+        held = sum(lot.shares for lot in self.holdings())
+        buying = sum(order.shares for order in self.open.values() if order.intent.side == "buy")
+        return self.balance.cash + self.balance.reserved + held + buying
 
     def _unfilled(self) -> set[str]:
         return {order.intent.market for order in self.open.values()}
@@ -195,10 +206,12 @@ class Ledger:
     def _reserve(self, event: Intent, seq: int) -> None:
         if event.order in self.open or event.reserve > self.balance.cash:
             raise RecordError(f"order {event.order} is open already, or reserves more than the cash")
-        self.open[event.order] = Pending(intent=event, seq=seq, reserve=event.reserve, shares=event.shares)
+        day = self._spend(event.plugin, event.at // DAY, event.reserve)
+        self.open[event.order] = Pending(
+            intent=event, seq=seq, day=day, reserve=event.reserve, shares=event.shares
+        )
         old = self.balance
         self.balance = replace(old, cash=old.cash - event.reserve, reserved=old.reserved + event.reserve)
-        self._spend(event.plugin, event.at // DAY, event.reserve)
         times = self._sent.setdefault(event.plugin, deque())
         times.append(event.at)
         while times[0] <= event.at - MINUTE:
@@ -213,7 +226,9 @@ class Ledger:
         del self.open[event.order]
         old = self.balance
         self.balance = replace(old, cash=old.cash + order.reserve, reserved=old.reserved - order.reserve)
-        self._spend(order.intent.plugin, order.intent.at // DAY, -order.reserve)
+        day, spent = self._spent[order.intent.plugin]
+        if day == order.day:
+            self._spent[order.intent.plugin] = day, spent - order.reserve
 
     def _trade(self, fill: Fill) -> None:
         order = self.open.get(fill.order)
@@ -258,6 +273,7 @@ class Ledger:
                 f"the settlement of {event.market} takes {event.cost} off the books, which hold {cost}"
             )
         self._holdings = None
+        self.settled.add(event.market)
         for lot in lots.values():
             self._plugin_cost[lot.plugin] -= lot.cost
         old = self.balance
@@ -281,11 +297,12 @@ class Ledger:
         if not lots:
             del self._held[market]
 
-    def _spend(self, plugin: str, day: int, amount: int) -> None:
-        """Count towards the plugin's day; what belongs to an earlier day no longer matters."""
+    def _spend(self, plugin: str, day: int, amount: int) -> int:
+        """Count towards the plugin's newest day, and return it: no clock brings an earlier one back."""
         known, spent = self._spent.get(plugin, (-1, 0))
-        if day >= known:
-            self._spent[plugin] = (day, amount + (spent if day == known else 0))
+        newest = max(day, known)
+        self._spent[plugin] = newest, amount + (spent if newest == known else 0)
+        return newest
 
 
 def misfit(fill: Fill, order: Pending) -> str:

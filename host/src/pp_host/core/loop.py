@@ -1,7 +1,8 @@
 """One turn of the host: observe, settle, decide, judge, advise, place. This file is the story; read it first.
 
 Laws: every arrow leaves an entry that names the entry which caused it, so that a fill can be followed back to
-the snapshot it came from. Nothing reads the record back. An entry that cannot be written ends everything
+the snapshot it came from; a verdict names that snapshot, and one that a risk plugin brought about has its
+advice as cause. Nothing reads the record back. An entry that cannot be written ends everything
 (RecordError). Plugins are waited for inside the ports; the core itself never sleeps.
 """
 
@@ -15,7 +16,7 @@ from pp_host.core import telling
 from pp_host.core.book import Book
 from pp_host.core.entries import Advised, Decided, Judged, Lowered
 from pp_host.core.execution import place, reconcile
-from pp_host.core.observe import observe
+from pp_host.core.observe import Moment, observe
 from pp_host.core.policy import Budget, Policy
 from pp_host.core.risk import judge, tighten
 from pp_host.core.settle import settle
@@ -28,16 +29,17 @@ async def cycle(
 ) -> Observed:
     """One turn. `budgets` by plugin id: who is not in it may not trade. A dry run judges and places
     nothing."""
-    observed = await settle_only(ports, book)
+    moment = await _begin(ports, book)
+    observed = moment.observed
     for answer in await ports.agents.decide(observed):
         budget = budgets.get(answer.plugin.id)
         for decision in answer.decisions:
             wish = _wish(answer, decision, ports, book)
             state, now = _state(ports, book), ports.clock.now()
             verdict = judge(wish, observed, book.ledger, policy, budget, state, run=book.run, now=now)
-            cause = _write_verdict(verdict, wish, ports, cause=wish.seq)
+            cause = _write_verdict(verdict, wish, moment, ports, cause=wish.seq)
             if not isinstance(verdict, Denied) and verdict.order.side == "buy":
-                verdict, cause = await _advised(verdict, wish, observed, ports, book, cause=cause)
+                verdict, cause = await _advised(verdict, wish, moment, ports, book, cause=cause)
             book.tally.judged(verdict)
             if not isinstance(verdict, Denied) and not dry_run:
                 fills = await place(verdict.order, ports, book.ledger, cause=cause)
@@ -49,14 +51,19 @@ async def cycle(
 async def settle_only(ports: Ports, book: Book) -> Observed:
     """A turn without agents, as at the end of a tape: see the markets, mark what is held, settle what has
     ended."""
+    return (await _begin(ports, book)).observed
+
+
+async def _begin(ports: Ports, book: Book) -> Moment:
+    """What every turn begins with: what is in doubt, what is seen, what has ended."""
     await recover(ports, book)
     held = tuple(sorted(book.ledger.markets()))
     sightings = await ports.sources.snapshot(SnapshotRequest(now=ports.clock.now(), held=held))
-    observed = observe(sightings, book, ports.record, ports.clock.now())
-    ports.venue.show(observed.markets, observed.now)
-    observed, settlements = settle(observed, book, ports.record)
+    moment = observe(sightings, book, ports.record, ports.clock.now())
+    ports.venue.show(moment.observed.markets, moment.observed.now)
+    observed, settlements = settle(moment.observed, book, ports.record)
     telling.turn(observed, settlements, ports.outputs)
-    return observed
+    return moment._replace(observed=observed)
 
 
 async def recover(ports: Ports, book: Book) -> None:
@@ -73,19 +80,24 @@ async def recover(ports: Ports, book: Book) -> None:
 
 
 async def _advised(
-    verdict: Approved | Reduced, wish: Wish, observed: Observed, ports: Ports, book: Book, *, cause: int
+    verdict: Approved | Reduced, wish: Wish, moment: Moment, ports: Ports, book: Book, *, cause: int
 ) -> tuple[Verdict, int]:
     """What the risk plugins leave of a purchase, and the entry that says so. Sales do not wait for them."""
-    order = verdict.order
+    order, observed = verdict.order, moment.observed
     opinions = await ports.advisers.advise(*telling.proposal(order, observed, book.ledger), cause=cause)
+    row = observed.markets.get(order.market)
+    left: Verdict = verdict
     for opinion in opinions:
         advised = Advised.of(opinion.advice, order.id)
-        ports.record.append("advice", advised, cause=opinion.call, plugin=opinion.plugin)
-    row = observed.markets.get(order.market)
-    tightened = tighten(verdict, opinions, row.min_size if row else 0)
-    if tightened is verdict:
+        advice = ports.record.append("advice", advised, cause=opinion.call, plugin=opinion.plugin)
+        if isinstance(left, Denied):
+            continue
+        tightened = tighten(left, (opinion,), row.min_size if row else 0)
+        if tightened is not left:
+            left, cause = tightened, advice
+    if left is verdict:
         return verdict, cause
-    return tightened, _write_verdict(tightened, wish, ports, cause=cause)
+    return left, _write_verdict(left, wish, moment, ports, cause=cause)
 
 
 def _wish(answer: Answer, decision: Decision, ports: Ports, book: Book) -> Wish:
@@ -96,8 +108,8 @@ def _wish(answer: Answer, decision: Decision, ports: Ports, book: Book) -> Wish:
     return Wish(plugin=answer.plugin, decision=decision, seq=seq)
 
 
-def _write_verdict(verdict: Verdict, wish: Wish, ports: Ports, *, cause: int) -> int:
-    judged = Judged.of(verdict, wish)
+def _write_verdict(verdict: Verdict, wish: Wish, moment: Moment, ports: Ports, *, cause: int) -> int:
+    judged = Judged.of(verdict, wish, moment.snapshot_of(wish.decision.market))
     telling.verdict(judged, ports)
     word = "deny" if isinstance(verdict, Denied) else "allow"
     return ports.record.append("verdict", judged, cause=cause, verdict=word, rule=judged.reason)

@@ -1,16 +1,18 @@
 """From what the sources showed to the one moment that everything in a cycle refers to.
 
 Laws: a single table passes through untouched; of several, the first configured source that shows a market is
-believed. Positions are marked at what somebody would pay for them now, their outcome's best bid, never at a
-last price or a middle. Without a bid the last one seen stands; one never seen counts as 0 when the market is
-on the table without buyers, and as cost when the market is not on the table at all (after a start, before its
-source has spoken). A resolved market is marked at its payout. The day turns at 00:00 UTC and opens with the
-last worth before it.
+believed (book: unless the market follows another), and its snapshot is where the market's row came from.
+Positions are marked at what somebody would pay for them now, their outcome's best bid, never at a last price
+or a middle. Without a bid the last one seen stands; one never seen counts as 0 when the market is on the
+table without buyers, and as cost when the market is not on the table at all (after a start, before its source
+has spoken). A resolved market is marked at its payout. The day turns at 00:00 UTC and opens with the last
+worth before it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from pp_sdk.table import MarketRow, MarketTable, Row, build
 
@@ -21,9 +23,23 @@ from pp_host.model import MICRO, Holding, Observed, Sighting
 from pp_host.ports import Record
 
 
-def observe(sightings: Sequence[Sighting], book: Book, record: Record, now: int) -> Observed:
+class Moment(NamedTuple):
+    """What was observed, and what is believed of each source's table with the entry of its snapshot, in
+    configured order."""
+
+    observed: Observed
+    snapshots: tuple[tuple[MarketTable, int], ...]
+
+    def snapshot_of(self, market: str) -> int | None:
+        """The entry of the snapshot that the market's row was taken from; None when no source shows it."""
+        return next((seq for table, seq in self.snapshots if table.get(market) is not None), None)
+
+
+def observe(sightings: Sequence[Sighting], book: Book, record: Record, now: int) -> Moment:
     """Write down what was seen and what the account is worth, and return it."""
-    markets, duplicates = union([sighting.table for sighting in sightings])
+    tables = [book.believed(sighting) for sighting in sightings]
+    markets, duplicates = union(tables)
+    book.follow(markets, sightings)
     seen = [_write_sighting(sighting, record) for sighting in sightings]
     ledger, marks = book.ledger, book.ledger.marks
     balance, day = ledger.balance, now // DAY
@@ -44,7 +60,7 @@ def observe(sightings: Sequence[Sighting], book: Book, record: Record, now: int)
     )
     seq = record.append("observation", marked, cause=seen[0] if seen else None)
     ledger.apply(marked, seq)
-    return Observed(
+    observed = Observed(
         now=now,
         markets=markets,
         equity=equity,
@@ -53,6 +69,7 @@ def observe(sightings: Sequence[Sighting], book: Book, record: Record, now: int)
         holdings=ledger.holdings(),
         seq=seq,
     )
+    return Moment(observed, tuple(zip(tables, seen, strict=True)))
 
 
 def union(tables: Sequence[MarketTable]) -> tuple[MarketTable, int]:

@@ -1,7 +1,7 @@
 """What an operator allows: the limits of the account, and of each plugin.
 
-Laws: frozen integers (micro-USD, ppm, microseconds UTC); read from pp.toml and grants elsewhere. A Policy has
-no field that switches a check off. Defaults are for a small paper account and err on the side of refusing.
+Laws: frozen integers (micro-USD, ppm, microseconds UTC); read from pp.toml and grants elsewhere, where their
+defaults are too. A Policy has no field that switches a check off.
 """
 
 from __future__ import annotations
@@ -10,9 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from pp_host.model import MICRO
-
-SECOND = 1_000_000
+from pp_host.model import SECOND
 
 
 class Policy(Struct, frozen=True, kw_only=True):
@@ -26,26 +24,26 @@ class Policy(Struct, frozen=True, kw_only=True):
     max_spread:       micro-USD between bid and ask, and how far an order may walk from the best price
     min_price, max_price: micro-USD per share between which a position may be opened
     sizing:           "kelly" takes kelly_fraction_ppm of the Kelly stake, "fixed" spends fixed_amount
-    order_ttl:        microseconds after which an order is refused by the venue
-    fee_rate, fee_exponent: for markets whose source states none; ppm, and 0..4
+    fee_rate, fee_exponent: for markets whose source states none; ppm, and 0..4; the exponent of the public schedule
+    order_ttl:        microseconds after which an order is refused by the venue; no setting
     """
 
-    max_order: int = 50 * MICRO
-    max_market: int = 100 * MICRO
-    max_exposure: int = 500 * MICRO
-    max_positions: int = 50
-    max_daily_loss: int = 100 * MICRO
-    max_drawdown_ppm: int = 250_000
-    max_snapshot_age: int = 120 * SECOND
-    max_spread: int = 150_000
-    min_price: int = 10_000
-    max_price: int = 990_000
-    sizing: Literal["kelly", "fixed"] = "kelly"
-    kelly_fraction_ppm: int = 250_000
-    fixed_amount: int = 10 * MICRO
-    order_ttl: int = 30 * SECOND
-    fee_rate: int = 70_000
+    max_order: int
+    max_market: int
+    max_exposure: int
+    max_positions: int
+    max_daily_loss: int
+    max_drawdown_ppm: int
+    max_snapshot_age: int
+    max_spread: int
+    min_price: int
+    max_price: int
+    sizing: Literal["kelly", "fixed"]
+    kelly_fraction_ppm: int
+    fixed_amount: int
+    fee_rate: int
     fee_exponent: int = 1
+    order_ttl: int = 30 * SECOND
 
 
 class Budget(Struct, frozen=True, kw_only=True):

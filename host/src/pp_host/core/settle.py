@@ -1,8 +1,8 @@
 """A market's end: what one share was worth, paid once.
 
-Laws: a market is settled when a source says it is resolved and names the payout, and only when this run saw
-it open or holds something of it. NO pays what YES leaves of 1 USD; each outcome's payout is rounded down over
-all its shares.
+Laws: a market is settled when the source that it follows says it is resolved and names the payout, and only
+when this run saw it open or holds something of it (book.seen). NO pays what YES leaves of 1 USD; each
+outcome's payout is rounded down over all its shares.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import compress
 
 from msgspec.structs import replace
-from pp_sdk.table import OPEN, RESOLVED
+from pp_sdk.table import RESOLVED
 
 from pp_host.core.book import Book
 from pp_host.core.ledger import Ledger
@@ -22,11 +22,8 @@ def settle(observed: Observed, book: Book, record: Record) -> tuple[Observed, tu
     """Book and write every settlement due; the moment afterwards, and what was settled."""
     status = observed.markets.column("status")
     ids = observed.markets.cells("id")
-    due = [
-        market for market in compress(ids, [cell == RESOLVED for cell in status]) if _concerns(market, book)
-    ]
+    due = [market for market in compress(ids, [cell == RESOLVED for cell in status]) if market in book.seen]
     done = tuple(paid for market in due if (paid := _pay(market, observed, book, record)))
-    book.seen.update(compress(ids, [cell == OPEN for cell in status]))
     if not done:
         return observed, ()
     ledger = book.ledger
@@ -36,17 +33,13 @@ def settle(observed: Observed, book: Book, record: Record) -> tuple[Observed, tu
     return after, done
 
 
-def _concerns(market: str, book: Book) -> bool:
-    return market in book.seen or bool(book.ledger.held(market))
-
-
 def _pay(market: str, observed: Observed, book: Book, record: Record) -> Settlement | None:
     row = observed.markets.get(market)
     if row is None or row.yes_payout is None:
         return None
     paid = settlement(book.ledger, market, row.yes_payout, observed.now)
     book.ledger.apply(paid, record.append("settlement", paid, cause=observed.seq))
-    book.seen.discard(market)
+    del book.seen[market]
     book.bids.pop((market, "yes"), None)
     book.bids.pop((market, "no"), None)
     book.tally.settled.add(market)

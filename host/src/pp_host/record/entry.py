@@ -26,19 +26,14 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "host.start": "A host took the writer lock and began a session.",
         "host.stop": "It ended in good order.",
-        "host.level": "The isolation level it found, wall by wall.",
-        "config.change": "The configuration in force, by digest.",
-        "clock.step": "The wall clock moved against the monotonic clock.",
-        "key.change": "A key was made or replaced.",
         "trust.add": "A publisher's key was enrolled.",
         "plugin.install": "A verified package was installed with a grant.",
         "plugin.refused": "A package failed a check, by number, or a policy.",
         "plugin.start": "A plugin's process began: digest, grant, level, pid.",
-        "plugin.selfcheck": "What the plugin's process proved about its walls.",
-        "plugin.exit": "A plugin's process ended by itself.",
-        "plugin.kill": "The host ended a plugin's process, and why.",
+        "plugin.exit": "A plugin's process ended: how and why.",
         "plugin.quarantine": "A plugin will not be started again without an operator.",
-        "plugin.call": "The host called a plugin: what for, outcome, time taken.",
+        "plugin.call": "The host called a plugin.",
+        "plugin.failed": "A plugin gave no good answer: why.",
         "plugin.log": "A line a plugin wrote.",
         "capability.deny": "A plugin asked for something its grant does not hold.",
         "deposit": "Money put into an account from outside.",
@@ -54,7 +49,6 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "order.in_doubt": "The venue may or may not have the order.",
         "order.void": "Proof that the order never traded and never will.",
         "settlement": "A market resolved and paid out.",
-        "reconcile": "The ledger compared with the venue, and what differed.",
         "state.kill": "Trading was halted.",
         "state.resume": "An operator allowed trading again.",
         "run.start": "A run began: mode, set, seed, inputs.",
@@ -80,13 +74,6 @@ class Actor(Struct, frozen=True, forbid_unknown_fields=True):
 HOST: Final = Actor("host")
 
 
-class Payload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is kept outside the entry: its hex HMAC-SHA256 under a key of its own, and its size in bytes."""
-
-    commitment: str
-    size: Natural
-
-
 class Entry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`seq` is the leaf's index, `ts` UTC to the microsecond, `mono_ns` the monotonic clock of boot `boot`.
 
@@ -107,7 +94,6 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     rule: str = ""
     cause: Natural | None = None
     subject: dict[str, Any]
-    payload: Payload | None = None
 
 
 class _FromCaller(Struct, frozen=True):

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from pp_host import disk
 from pp_host.errors import OperatorError, RecordError
 from pp_host.limits import LIMITS
 from pp_host.record.merkle import HASH_BYTES
@@ -114,11 +115,9 @@ def generate_key(path: Path, origin: str) -> RecordKey:
 
 
 def load_key(path: Path) -> RecordKey:
-    """Read a key of `generate_key`'s; OperatorError when missing, readable by others or not Ed25519."""
+    """Read a key of `generate_key`'s; OperatorError when missing or not Ed25519, Refused when open to others."""
     try:
-        mode, pem = path.stat().st_mode, path.read_bytes()
-        if mode & 0o077:
-            raise OperatorError(f"{path}: others can read the record's key", hint=f"chmod 600 {path}")
+        pem = disk.read(path, LIMITS.package.key_bytes, forbidden=0o077)
         private = load_pem_private_key(pem, password=None)
     except OSError as error:
         raise OperatorError(f"{path}: {error.strerror}", hint="pp init makes a home with its keys") from error
@@ -132,9 +131,11 @@ def load_key(path: Path) -> RecordKey:
 def load_verifier(path: Path) -> Verifier:
     """Read a .vkey file; OperatorError when it is missing or malformed."""
     try:
-        return Verifier.parse(path.read_bytes().decode("ascii").removesuffix("\n"))
+        vkey = disk.read(path, LIMITS.package.key_bytes).decode("ascii")
+        return Verifier.parse(vkey.removesuffix("\n"))
     except OSError as error:
-        raise OperatorError(f"{path}: {error.strerror}", hint="pp init makes a home with its keys") from error
+        hint = "the home that writes the record has it as keys/record.vkey"
+        raise OperatorError(f"{path}: {error.strerror}", hint=hint) from error
     except UnicodeDecodeError as error:
         raise OperatorError(f"{path}: a verifier key is ASCII") from error
 

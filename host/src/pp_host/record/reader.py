@@ -21,9 +21,9 @@ from pp_host.record.store import DAMAGE_HINT, Store
 class Why:
     """How an order came about.
 
-    `chain` leads from the order's last fill (its last entry where none) by `cause` to the beginning; `life`
-    is every entry of the order, oldest first; `plugins` the start, with digest and grant, of each plugin in
-    the chain.
+    `chain` leads from the order's last fill (its last entry where none) by `cause` to the beginning, and from
+    an observation to the snapshot that showed the order's market; `life` is every entry of the order, oldest
+    first; `plugins` the start, with digest and grant, of each plugin in the chain.
     """
 
     order: str
@@ -84,10 +84,17 @@ class RecordReader:
         """How the order whose id begins with `prefix` came about; OperatorError when none or several do."""
         life = self._life(prefix)
         fills = [entry for entry in life if entry.event == "order.fill"]
-        chain = [(fills or life)[-1]]
-        while (cause := chain[-1].cause) is not None:
-            chain.append(self._cause(cause))
+        chain = list(self._chain((fills or life)[-1]))
         return Why(life[0].subject["order"], tuple(chain), tuple(life), tuple(self._starts(chain)))
+
+    def _chain(self, effect: Entry) -> Iterator[Entry]:
+        snapshot: object = None
+        yield effect
+        while (cause := _cause(effect, snapshot)) is not None:
+            effect = self._linked(cause)
+            yield effect
+            if effect.event == "verdict":
+                snapshot = effect.subject.get("snapshot")
 
     def _life(self, prefix: str) -> list[Entry]:
         orders: dict[str, list[Entry]] = {}
@@ -103,7 +110,7 @@ class RecordReader:
             raise OperatorError(f"{len(orders)} orders begin with {prefix!r}", hint=hint)
         return next(iter(orders.values()))
 
-    def _cause(self, seq: int) -> Entry:
+    def _linked(self, seq: int) -> Entry:
         for entry in self._entries("seq = ?", (seq,)):
             return entry
         raise RecordError(f"the record is damaged: entry {seq}, a cause, is missing", hint=DAMAGE_HINT)
@@ -127,6 +134,14 @@ class RecordReader:
                 yield decode(body)
             except RecordError as error:
                 raise RecordError(f"the record is damaged: entry {seq}: {error}", hint=DAMAGE_HINT) from error
+
+
+def _cause(entry: Entry, snapshot: object) -> int | None:
+    """What led to `entry`: of an observation of several snapshots, `snapshot` where it is one of them."""
+    seen = entry.subject.get("snapshots") if entry.event == "observation" else None
+    if isinstance(seen, list) and isinstance(snapshot, int) and snapshot in seen and snapshot < entry.seq:
+        return snapshot
+    return entry.cause
 
 
 def plugins_of(entry: Entry) -> set[str]:

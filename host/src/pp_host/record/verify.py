@@ -19,12 +19,13 @@ from pp_host.record.store import COPY, DAMAGE_HINT, Row, Store, read_copy
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A record that is whole: its last checkpoint, and how many checkpoints lead there."""
+    """A record that is whole: its last checkpoint, signed in `note`, and how many checkpoints lead there."""
 
     origin: str
     size: int
     root: bytes
     checkpoints: int
+    note: bytes
 
 
 def verify(state_dir: Path, verifier: Verifier) -> Verified:
@@ -40,7 +41,8 @@ def verify(state_dir: Path, verifier: Verifier) -> Verified:
 
 def replay(store: Store, verifier: Verifier, copy: bytes | None) -> tuple[Verified, Frontier]:
     """As `verify`, over what `store` shows, also handing out the frontier for a writer to go on from."""
-    signed = _signed_roots(store, verifier)
+    notes = dict(store.checkpoints())
+    signed = _signed_roots(notes, verifier)
     size = max(signed)
     _check_copy(copy, verifier, signed)
     frontier = Frontier()
@@ -51,13 +53,13 @@ def replay(store: Store, verifier: Verifier, copy: bytes | None) -> tuple[Verifi
         _check_root(frontier, signed)
     if frontier.size != size:
         raise _damage(f"{frontier.size} entries, but the last checkpoint is over {size}")
-    return Verified(verifier.name, size, frontier.root(), len(signed)), frontier
+    return Verified(verifier.name, size, frontier.root(), len(signed), notes[size]), frontier
 
 
-def _signed_roots(store: Store, verifier: Verifier) -> Mapping[int, bytes]:
+def _signed_roots(notes: Mapping[int, bytes], verifier: Verifier) -> Mapping[int, bytes]:
     """Size to root of every checkpoint; each note verified."""
     signed = {}
-    for size, note in store.checkpoints():
+    for size, note in notes.items():
         checkpoint = _opened(note, verifier, f"checkpoint of size {size}")
         if checkpoint.size != size:
             raise _damage(f"checkpoint of size {size}: its note says {checkpoint.size}")

@@ -1,18 +1,22 @@
 """Brings the tables up to the record and answers from them.
 
-Laws: the record is never written here. A file of another schema is dropped and built anew. Entries arrive in order
-and each is applied once: the next wanted number is committed together with what it changed.
+Laws: the record is never written here. A file of another schema, or that is no database, is dropped and
+built anew. Entries arrive in order and each is applied once: the next wanted number is committed together with what
+it changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, func
+from sqlalchemy import URL, func
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlmodel import Session, SQLModel, create_engine, select
 
+from pp_host.errors import OperatorError
 from pp_host.storage.tables import SCHEMA, FillRow, OrderRow, PositionRow, Progress, RunRow
 
 
@@ -27,28 +31,31 @@ class Told(NamedTuple):
 
 
 class ReadModel:
-    """One SQLite file beside the record."""
+    """One SQLite file beside the record. Every method raises OperatorError where the file cannot be used."""
 
     def __init__(self, path: Path) -> None:
+        if path.exists() and not path.is_file():
+            raise OperatorError(f"{path}: not a regular file", hint="move it away; it is built anew")
         self._path = path
-        self._engine = _engine(path)
-        with Session(self._engine) as session:
-            progress = session.get(Progress, 0)
-        if progress is not None and progress.schema_version != SCHEMA:
-            self._rebuild()
+        self._engine = create_engine(URL.create("sqlite", database=str(path)))
+        with self._usable():
+            if not self._is_ours():
+                self.close()
+                path.unlink()
+                SQLModel.metadata.create_all(self._engine)
 
     def close(self) -> None:
         self._engine.dispose()
 
     @property
     def next_seq(self) -> int:
-        with Session(self._engine) as session:
+        with self._session() as session:
             progress = session.get(Progress, 0)
             return progress.next_seq if progress else 0
 
     def catch_up(self, entries: Iterable[Told]) -> None:
         """Apply entries from `next_seq` on, in one transaction."""
-        with Session(self._engine) as session:
+        with self._session() as session:
             progress = session.get(Progress, 0) or Progress()
             for told in entries:
                 if told.seq >= progress.next_seq:
@@ -61,7 +68,7 @@ class ReadModel:
 
     def summary(self) -> dict[str, Any]:
         """The last run, its account's open positions and how many orders and fills there are in all."""
-        with Session(self._engine) as session:
+        with self._session() as session:
             last = session.exec(select(RunRow).order_by(RunRow.started.desc()).limit(1)).first()  # type: ignore[attr-defined]  # a column at class level
             positions = (
                 session.exec(select(PositionRow).where(PositionRow.account == last.account)).all()
@@ -75,16 +82,30 @@ class ReadModel:
                 "fills": session.exec(select(func.count()).select_from(FillRow)).one(),
             }
 
-    def _rebuild(self) -> None:
-        self._engine.dispose()
-        self._path.unlink()
-        self._engine = _engine(self._path)
+    def _is_ours(self) -> bool:
+        """Whether the file is, or has just become, a database of this schema."""
+        try:
+            SQLModel.metadata.create_all(self._engine)
+            with Session(self._engine) as session:
+                progress = session.get(Progress, 0)
+        except OperationalError:  # nothing is wrong with the file's content: no space, no permission
+            raise
+        except DatabaseError:
+            return False
+        return progress is None or progress.schema_version == SCHEMA
 
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        with self._usable(), Session(self._engine) as session:
+            yield session
 
-def _engine(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}")
-    SQLModel.metadata.create_all(engine)
-    return engine
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except DatabaseError as error:
+            hint = "it needs space and your permission to write; remove it, and it is built anew"
+            raise OperatorError(f"{self._path}: cannot be used: {error.orig}", hint=hint) from None
 
 
 def _run_started(session: Session, told: Told) -> None:
@@ -126,13 +147,18 @@ def _ordered(session: Session, told: Told) -> None:
 
 
 def _order_state(state: str) -> Callable[[Session, Told], None]:
-    def apply(session: Session, told: Told) -> None:
-        row = session.get(OrderRow, told.subject["order"])
-        if row is not None:
-            row.state = str(told.subject.get("state", state))
-            session.add(row)
+    return lambda session, told: _change_order(session, told, state)
 
-    return apply
+
+def _order_done(session: Session, told: Told) -> None:
+    _change_order(session, told, told.subject["status"])
+
+
+def _change_order(session: Session, told: Told, state: str) -> None:
+    row = session.get(OrderRow, told.subject["order"])
+    if row is not None:
+        row.state = state
+        session.add(row)
 
 
 def _filled(session: Session, told: Told) -> None:
@@ -186,7 +212,7 @@ APPLY: Mapping[str, Callable[[Session, Told], None]] = {
     "observation": _observed,
     "order.intent": _ordered,
     "order.ack": _order_state("acknowledged"),
-    "order.done": _order_state("done"),
+    "order.done": _order_done,
     "order.in_doubt": _order_state("in_doubt"),
     "order.void": _order_state("void"),
     "order.fill": _filled,

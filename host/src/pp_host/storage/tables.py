@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlmodel import Field, SQLModel
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class Progress(SQLModel, table=True):
@@ -35,7 +35,7 @@ class OrderRow(SQLModel, table=True):
     side: str
     shares: int
     limit_price: int
-    state: str
+    state: str  # sent, acknowledged, in_doubt, void, or the status of order.done
     at: str
 
 

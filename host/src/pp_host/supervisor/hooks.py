@@ -24,7 +24,6 @@ CAPABILITY: Mapping[str, str] = {
     "snapshot": "market.source",
     "decide": "market.read",
     "advise": "risk.advise",
-    "notify": "notify",
 }
 
 
@@ -94,12 +93,27 @@ class PluginCaller:
         ]
         awaitables: list[Awaitable[Any]] = caller(**arguments)
         entries = dict(self._entries)
-        answers = await _together(awaitables)
+        answers = await _together(
+            [
+                self._answer(hook, proxy, entries, answer)
+                for proxy, answer in zip(proxies, awaitables, strict=True)
+            ]
+        )
         called = [
             Called(proxy, entries[proxy.plugin.spec.ref.id], answer)
             for proxy, answer in zip(proxies, answers, strict=True)
         ]
         return sorted(called, key=lambda one: self._order[one.proxy.plugin.spec.ref.id])
+
+    async def _answer(
+        self, hook: str, proxy: Proxy, entries: Mapping[str, int], awaitable: Awaitable[Any]
+    ) -> Any:
+        """What the plugin said, or None; why it said nothing good is in the record."""
+        try:
+            return await awaitable
+        except PluginError as error:
+            proxy.plugin.failed(hook, str(error), entries[proxy.plugin.spec.ref.id])
+            return None
 
     def _before(
         self, hook: str, implementations: Sequence[pluggy.HookImpl], arguments: Mapping[str, Any]
@@ -119,18 +133,11 @@ class PluginCaller:
             )
 
 
-async def _together(awaitables: Sequence[Awaitable[Any]]) -> list[Any]:
-    """All of them at once; a plugin's failure is None."""
-    if len(awaitables) == 1:  # no task for the common case: a tape with one agent makes 70,000 calls
-        return [await _answer(awaitables[0])]
-    return list(await asyncio.gather(*(_answer(one) for one in awaitables)))
-
-
-async def _answer(awaitable: Awaitable[Any]) -> Any:
-    try:
-        return await awaitable
-    except PluginError:
-        return None
+async def _together(answers: Sequence[Awaitable[Any]]) -> list[Any]:
+    """All of them at once."""
+    if len(answers) == 1:  # no task for the common case: a tape with one agent makes 70,000 calls
+        return [await answers[0]]
+    return list(await asyncio.gather(*answers))
 
 
 def _advice(answer: Any) -> Advice | None:

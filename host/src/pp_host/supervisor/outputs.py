@@ -61,7 +61,7 @@ class OutputQueue:
             self.dropped += 1
             return
         self.plugin.calls += 1
-        self._record.append(
+        call = self._record.append(
             "plugin.call",
             {"hook": "notify", "kind": event.kind},
             plugin=self.plugin.spec.ref,
@@ -71,8 +71,9 @@ class OutputQueue:
         )
         try:
             await self.plugin.call("notify", event)
-        except PluginError:
+        except PluginError as error:
             self.dropped += 1
+            self.plugin.failed("notify", str(error), call)
 
 
 class OutputFan:

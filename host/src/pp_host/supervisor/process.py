@@ -24,8 +24,8 @@ from msgspec import Raw, Struct
 from pp_sdk.memfd import seal
 from pp_sdk.wire import messages
 from pp_sdk.wire.aio import CallTimeout, Channel, ChannelClosed, ChannelLimits, RemoteError
-from pp_sdk.wire.connection import EventReceived, RequestReceived
-from pp_sdk.wire.frames import ProtocolError
+from pp_sdk.wire.connection import EventReceived, NotNow, RequestReceived
+from pp_sdk.wire.frames import FrameTooLarge, ProtocolError
 from pp_sdk.wire.messages import decode_body
 
 from pp_host.errors import (
@@ -33,11 +33,12 @@ from pp_host.errors import (
     PluginGone,
     PluginTimeout,
     PluginViolation,
+    RecordError,
     RequestRefused,
 )
 from pp_host.limits import LIMITS
 from pp_host.sandbox.attest import attest
-from pp_host.sandbox.launch import Jailed, launch
+from pp_host.sandbox.launch import Jailed, end_child, launch
 from pp_host.sandbox.plan import SandboxPlan
 from pp_host.supervisor.life import Outcome
 from pp_host.supervisor.spec import PluginSpec
@@ -76,7 +77,8 @@ class PluginProcess:
         self._jailed = jailed
         self._answering = answering
         self._why: tuple[Outcome, str] | None = None
-        self._in_call = 0
+        self._calls = 0  # how many were made, and below the number of the one under way
+        self._call = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._hello: asyncio.Future[messages.Hello] = loop.create_future()
         self._ended: asyncio.Future[Ending] = loop.create_future()
@@ -98,7 +100,7 @@ class PluginProcess:
             cpu_seconds=spec.cpu_seconds,
             over=lambda what: self.end(Outcome.LIMIT, what),
         )
-        self._spawn(self._watch.run(lambda: self._in_call > 0))
+        self._spawn(self._watch.run(lambda: self._call))
         loop.add_reader(jailed.pidfd, self._died)
 
     @classmethod
@@ -107,7 +109,11 @@ class PluginProcess:
     ) -> PluginProcess:
         """Launch, attest, hand over the code, configure. HostError says what went wrong; nothing is left behind."""
         jailed = await launch(_plan(spec), timeout_seconds=LIMITS.wire.handshake_seconds)
-        process = cls(spec, jailed, answering, on_line)
+        try:
+            process = cls(spec, jailed, answering, on_line)
+        except BaseException:  # nobody has it yet
+            end_child(jailed.pid, jailed.pidfd)
+            raise
         try:
             await process._shake_hands(now)
         except PluginGone as gone:  # how it went says more than that it is gone
@@ -157,26 +163,37 @@ class PluginProcess:
 
     async def call(self, method: str, body: Struct, *, fds: Sequence[int] = ()) -> Any:
         """The plugin's answer, of the type the protocol gives `method`; PluginError when no good one came."""
-        self._in_call += 1
+        self._calls += 1
+        self._call = self._calls
         try:
-            return await self._ask(method, body, self._spec.wall_seconds, fds=fds)
+            return await self._ask(
+                method, body, self._spec.wall_seconds, outer=self._spec.outer_seconds, fds=fds
+            )
         finally:
-            self._in_call -= 1
+            self._call = 0
 
-    async def _ask(self, method: str, body: Struct, seconds: float, *, fds: Sequence[int] = ()) -> Any:
+    async def _ask(
+        self,
+        method: str,
+        body: Struct,
+        seconds: float,
+        *,
+        outer: float = LIMITS.wire.call_outer_seconds,
+        fds: Sequence[int] = (),
+    ) -> Any:
         who = self._spec.ref.id
         try:
-            return await self._channel.call(
-                method, body, seconds=seconds, outer_seconds=LIMITS.wire.call_outer_seconds, fds=fds
-            )
+            return await self._channel.call(method, body, seconds=seconds, outer_seconds=outer, fds=fds)
         except CallTimeout as error:
-            what = f"{method}: no answer within {seconds:g} s"
+            what = f"{method}: no answer within {min(seconds, outer):g} s"
             self._spawn(self._grace(what))
             raise PluginTimeout(f"{who}: {what}") from error
         except RemoteError as error:
             raise PluginError(f"{who}: {method}: {error}") from error
         except ChannelClosed as error:
             raise PluginGone(f"{who}: {method}: {error}") from error
+        except (FrameTooLarge, NotNow) as error:  # ours to avoid, but no reason to end a session
+            raise PluginError(f"{who}: {method}: {error}") from error
 
     async def _grace(self, what: str) -> None:
         """An answer that crosses the cancel is forgiven; none at all is the end."""
@@ -229,6 +246,8 @@ class PluginProcess:
             self._answering.hear(event.method, event.body)
         except PluginViolation as error:
             self.end(Outcome.VIOLATION, str(error))
+        except RecordError as error:  # the session stops at its next entry; nobody need be heard until then
+            self.end(Outcome.OK, str(error))
 
     def _flooded(self) -> None:
         self.end(

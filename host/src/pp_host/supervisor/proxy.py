@@ -7,8 +7,9 @@ here, before anything is sent. No third-party code is ever registered in this pr
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 
+from msgspec.structs import replace
 from pp_sdk.hooks import hookimpl
 from pp_sdk.memfd import seal
 from pp_sdk.table import MarketTable, TableError, build
@@ -59,10 +60,7 @@ class SourceProxy:
         self.plugin = plugin
 
     @hookimpl
-    def snapshot(self, request: SnapshotRequest) -> Awaitable[MarketTable]:
-        return self._snapshot(request)
-
-    async def _snapshot(self, request: SnapshotRequest) -> MarketTable:
+    async def snapshot(self, request: SnapshotRequest) -> MarketTable:
         reply: messages.Snapshot = await self.plugin.call("snapshot", request)
         try:
             return MarketTable.decode(reply.table)
@@ -75,16 +73,12 @@ class AgentProxy:
         self.plugin = plugin
 
     @hookimpl
-    def decide(self, observation: Shown) -> Awaitable[tuple[Decision, ...]]:
-        return self._decide(observation)
-
-    async def _decide(self, shown: Shown) -> tuple[Decision, ...]:
+    async def decide(self, observation: Shown) -> tuple[Decision, ...]:
         spec = self.plugin.spec
-        fd, size = shown.table(spec.venues)
+        fd, size = observation.table(spec.venues)
+        observed = observation.observed
         body = messages.Decide(
-            now=shown.observed.now,
-            table_bytes=size,
-            account=account_view(shown.observed, spec.ref.id, spec.account),
+            now=observed.now, table_bytes=size, account=account_view(observed, spec.ref.id, spec.account)
         )
         reply: messages.Decided = await self.plugin.call("decide", body, fds=(fd,))
         return tuple(reply.decisions)
@@ -95,17 +89,15 @@ class RiskProxy:
         self.plugin = plugin
 
     @hookimpl
-    def advise(self, proposal: Proposal, view: RiskView) -> Awaitable[Advice]:
-        return self.plugin.call("advise", messages.Advise(proposal=proposal, view=view))
+    async def advise(self, proposal: Proposal, view: RiskView) -> Advice:
+        seen = risk_view(view, self.plugin.spec.account)
+        advice: Advice = await self.plugin.call("advise", messages.Advise(proposal=proposal, view=seen))
+        return advice
 
 
 class OutputProxy:
     def __init__(self, plugin: Supervised) -> None:
         self.plugin = plugin
-
-    @hookimpl
-    def notify(self, event: Event) -> Awaitable[messages.Done]:
-        return self.plugin.call("notify", event)
 
 
 Proxy = SourceProxy | AgentProxy | RiskProxy | OutputProxy
@@ -145,19 +137,52 @@ def _position(holding: Holding, shares: int, cost: int) -> Position:
     return Position(market=holding.market, outcome=holding.outcome, shares=shares, cost=cost)
 
 
+def risk_view(view: RiskView, precision: str | None) -> RiskView:
+    """The account as the grant shows it to a risk plugin: none of it, exact, or relative to an equity of one."""
+    if precision == "exact":
+        return view
+    if precision is None:
+        return RiskView(now=view.now, equity=0, cash=0, exposure=0)
+    whole = max(view.equity, 1)
+    return RiskView(
+        now=view.now,
+        equity=MICRO,
+        cash=view.cash * MICRO // whole,
+        exposure=view.exposure * MICRO // whole,
+        positions=tuple(
+            replace(held, shares=held.shares * MICRO // whole, cost=held.cost * MICRO // whole)
+            for held in view.positions
+        ),
+    )
+
+
+MONEY_FIELDS = frozenset({"shares", "amount", "fee", "cash", "equity", "exposure", "payout", "realised"})
+PUBLIC_FIELDS = frozenset(
+    {
+        "market",
+        "outcome",
+        "side",
+        "price",
+        "limit_price",
+        "yes_payout",
+        "rows",
+        "plugin",
+        "order",
+        "verdict",
+        "reason",
+    }
+)
+
+
 def event_view(event: Event, detail: str, equity: int) -> Event:
-    """`event` with its amounts as granted: exact, in millionths of equity, or none."""
+    """`event` with its amounts as granted: exact, in millionths of equity, or none. An unknown field is not told."""
     if detail == "exact":
         return event
-    money = {
-        name: value for name, value in event.fields.items() if name in MONEY_FIELDS and isinstance(value, int)
-    }
-    kept = {name: value for name, value in event.fields.items() if name not in money}
+    kept = {name: value for name, value in event.fields.items() if name in PUBLIC_FIELDS}
     if detail == "ratio":
-        kept |= {name: value * MICRO // max(equity, 1) for name, value in money.items()}
+        kept |= {
+            name: value * MICRO // max(equity, 1)
+            for name, value in event.fields.items()
+            if name in MONEY_FIELDS and isinstance(value, int)
+        }
     return Event(kind=event.kind, at=event.at, text=event.kind, fields=kept)
-
-
-MONEY_FIELDS = frozenset(
-    {"shares", "amount", "fee", "cash", "equity", "exposure", "payout", "cost", "realised", "reserve"}
-)

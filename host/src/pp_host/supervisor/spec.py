@@ -16,6 +16,7 @@ class PluginSpec:
     """archive: the verified bytes that will run; grant: digest of the operator's consent.
 
     venues: those whose markets it may see, None for all.
+    wall_seconds bound a call without the time it waits on the host, outer_seconds with it.
     account: the precision of account.read, or None; events: what an output is told, or None when it may hear nothing.
     """
 
@@ -37,3 +38,4 @@ class PluginSpec:
     tmp_mb: int
     cpu_seconds: float
     wall_seconds: float
+    outer_seconds: float

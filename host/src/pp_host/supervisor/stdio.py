@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 from pp_host.limits import LIMITS
 
-CHUNK = 65_536
+CHUNK = 16_384  # little at a time: the event loop serves others between two reads
 LINE = 4_000
 KEPT_LINES = 50
 
 
 class StdioDrain:
-    """Keeps the last lines of one pipe and counts the rest; `on_flood` is called once when it exceeds its limit."""
+    """Keeps the last lines of one pipe; `on_flood` is called once when it exceeds its limit."""
 
     def __init__(self, fd: int, on_line: Callable[[str], None], on_flood: Callable[[], None]) -> None:
         self._fd = fd
@@ -24,9 +24,11 @@ class StdioDrain:
         self._partial = b""
         self._loop = asyncio.get_running_loop()
         self._open = True
-        self.total_bytes = 0
         self._minute = self._loop.time()
         self._this_minute = 0
+        self._second = self._loop.time()
+        self._this_second = 0
+        self._untold = 0
         self.last_lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._loop.add_reader(fd, self._read)
 
@@ -52,7 +54,6 @@ class StdioDrain:
         if now - self._minute >= 60.0:
             self._minute, self._this_minute = now, 0
         within = self._this_minute <= LIMITS.process.stdout_bytes_per_minute
-        self.total_bytes += size
         self._this_minute += size
         if self._this_minute <= LIMITS.process.stdout_bytes_per_minute:
             return False
@@ -61,7 +62,19 @@ class StdioDrain:
         return True
 
     def _tell(self, line: bytes) -> None:
+        """Pass a line on; of more than a second may carry only the number is told."""
+        if not line.strip():
+            return
+        now = self._loop.time()
+        if now - self._second >= 1.0:
+            self._second, self._this_second = now, 0
+        if self._this_second >= LIMITS.process.stdout_lines_per_second:
+            self._untold += 1
+            return
+        self._this_second += 1
         text = line[:LINE].decode("utf-8", "replace")
+        if self._untold:
+            text, self._untold = f"({self._untold} lines left out) {text}", 0
         self.last_lines.append(text)
         self._on_line(text)
 

@@ -38,6 +38,8 @@ class Supervised:
         self.spec = spec
         self.life = Life.NEW
         self.calls = 0
+        self.failures = 0
+        self.trouble: HostError | None = None
         self.pid = 0
         self.endings: list[Ending] = []
         self._record = record
@@ -76,9 +78,11 @@ class Supervised:
                 now=self._clock.now(),
             )
         except PluginViolation as error:
+            self.pid = 0
             self._ended(Ending(Outcome.VIOLATION, str(error)))
             return None
         except HostError as error:
+            self.pid, self.trouble = 0, error
             self._ended(Ending(Outcome.SETUP_ERROR, f"{error} ({error.hint})" if error.hint else str(error)))
             return None
         self._process, self.pid = process, process.pid
@@ -141,6 +145,17 @@ class Supervised:
         if self._process is None or self.life is not Life.RUNNING:
             raise PluginGone(f"{self.spec.ref.id} is {self.life}")
         return await self._process.call(method, body, fds=fds)
+
+    def failed(self, hook: str, why: str, cause: int) -> None:
+        """A call, the record's entry `cause`, brought no good answer."""
+        self.failures += 1
+        self._record.append(
+            "plugin.failed",
+            {"hook": hook, "why": why[:DETAIL]},
+            cause=cause,
+            plugin=self.spec.ref,
+            verdict="error",
+        )
 
     def violated(self, what: str) -> PluginViolation:
         """End the plugin for breaking the protocol; the error to raise."""

@@ -22,14 +22,13 @@ class Watch:
         self._memory = memory_mb * MIB
         self._cpu_seconds = cpu_seconds
         self._over = over
-        self._call_began: float | None = None
 
-    def call_begins(self) -> None:
-        """Processor time counts from the next look on."""
-        self._call_began = None
+    async def run(self, call: Callable[[], int]) -> None:
+        """Look every `watch_seconds`; return when the process is gone or was reported.
 
-    async def run(self, in_call: Callable[[], bool]) -> None:
-        """Look every `watch_seconds`; return when the process is gone or was reported."""
+        call: the number of the call under way, 0 for none. Time counts from the first look at a call.
+        """
+        watched, began = 0, 0.0
         while True:
             await anyio.sleep(LIMITS.process.watch_seconds)
             try:
@@ -37,14 +36,16 @@ class Watch:
                 times = self._process.cpu_times()
             except psutil.NoSuchProcess:
                 return
+            except psutil.AccessDenied as error:
+                self._over(f"cannot be watched: {error}")
+                return
             used = times.user + times.system
             if held > self._memory:
                 self._over(f"memory: holds {held // MIB} MB of {self._memory // MIB} MB")
                 return
-            if not in_call():
-                self._call_began = None
-            elif self._call_began is None:
-                self._call_began = used
-            elif used - self._call_began > self._cpu_seconds:
+            number = call()
+            if number == 0 or number != watched:
+                watched, began = number, used
+            elif used - began > self._cpu_seconds:
                 self._over(f"cpu: more than {self._cpu_seconds:g} s in one call")
                 return

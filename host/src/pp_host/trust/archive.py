@@ -22,6 +22,7 @@ from pp_host.limits import LIMITS
 from pp_host.trust import files
 
 SUFFIX = ".ppz"
+SIDECAR_SUFFIX = ".sigstore.json"
 
 _VERSION = 20  # 2.0, what common unzip programs expect
 _UNIX = 3 << 8
@@ -104,7 +105,7 @@ def _walk(folder: Path, prefix: str) -> Iterator[str]:
 
 def _stays_home(name: str) -> bool:
     base = name.rpartition("/")[2]
-    ours = (SUFFIX, f"{SUFFIX}.sigstore.json")
+    ours = (SUFFIX, SUFFIX + SIDECAR_SUFFIX)
     return base.startswith(".") or name == "tests" or base == "__pycache__" or base.endswith((".pyc", *ours))
 
 

@@ -14,11 +14,11 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
+from pp_sdk.types import MICRO, EventKind
 
 from pp_host.errors import OperatorError, Refused
 from pp_host.limits import LIMITS
 
-MICROS = 1_000_000
 # Named in the design of the manifest; refused by name until this host can enforce them.
 LATER = frozenset({"market.stream", "history.read", "net.http", "net.ws", "secret.use"})
 LATER |= {"llm.use", "plugin.call", "storage.kv", "code.native"}
@@ -26,7 +26,6 @@ _DETAIL = ("none", "ratio", "exact")
 
 Micros = Annotated[int, Meta(ge=1, le=LIMITS.package.money_micros_max)]
 Reason = Annotated[str, Meta(min_length=1, max_length=200)]
-EventKind = Literal["run.start", "cycle", "decision", "verdict", "fill", "settlement", "plugin", "run.end"]
 Names = Annotated[
     tuple[Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9._:-]{0,63}\Z")], ...],
     Meta(min_length=1, max_length=256),
@@ -144,7 +143,7 @@ def micros(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ValueError("expected dollars, such as 50 or 50.25")
     exact = Decimal(value)
-    if not 0 < exact <= LIMITS.package.money_micros_max // MICROS:
+    if not 0 < exact <= LIMITS.package.money_micros_max // MICRO:
         raise ValueError(f"expected more than 0 and at most {dollars(LIMITS.package.money_micros_max)}")
     exponent = exact.as_tuple().exponent
     if not isinstance(exponent, int) or exponent < -6:
@@ -170,8 +169,8 @@ def in_micros(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 def dollars(amount: int) -> str:
     """Micro-units as exact dollars: 50_250_000 -> '$50.25', 1 -> '$0.000001'."""
-    cents = f"{amount % MICROS:06d}".rstrip("0").ljust(2, "0")
-    return f"${amount // MICROS:,}.{cents}"
+    cents = f"{amount % MICRO:06d}".rstrip("0").ljust(2, "0")
+    return f"${amount // MICRO:,}.{cents}"
 
 
 def _listed(names: tuple[str, ...] | None, everything: str) -> str:

@@ -18,10 +18,9 @@ from msgspec import Meta, Struct
 
 from pp_host.errors import OperatorError
 from pp_host.limits import LIMITS
+from pp_host.trust.archive import SIDECAR_SUFFIX as SIDECAR_SUFFIX
 from pp_host.trust.archive import SUFFIX
 from pp_host.trust.keys import PublicKey, SigningKey
-
-SIDECAR_SUFFIX = ".sigstore.json"
 
 _PAYLOAD_TYPE = b"application/vnd.in-toto+json"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 from pp_sdk.table import OPEN, MarketTable
 
-from pp_host.errors import InDoubt, VenueError
+from pp_host.errors import InDoubt, OperatorError, VenueError
 from pp_host.fees import fee, paid, received
 from pp_host.model import Fill, Order
 
@@ -34,13 +34,13 @@ _Level = tuple[str, str, str, int]  # market, outcome, side, price
 
 
 class PaperVenue:
-    """Immediate-or-cancel against the table last shown. `path` None keeps orders in memory, for tapes."""
+    """Immediate-or-cancel against the table last shown. `path` None keeps orders in memory, for tapes.
+
+    OperatorError: `path` is no paper venue's file.
+    """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._db = sqlite3.connect(path or ":memory:", isolation_level=None)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(SCHEMA)
+        self._db = _opened(path)
         self._markets: MarketTable | None = None
         self._now = 0
         self._taken: dict[
@@ -158,6 +158,23 @@ class PaperVenue:
                 yield
         except sqlite3.Error as error:
             raise InDoubt(f"paper.db: {error}") from error
+
+
+def _opened(path: Path | None) -> sqlite3.Connection:
+    """The venue's memory, with its tables."""
+    try:
+        db = sqlite3.connect(path or ":memory:", isolation_level=None)
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            db.executescript(SCHEMA)
+        except sqlite3.Error:
+            db.close()
+            raise
+    except sqlite3.Error as error:
+        hint = "move it away, after a look at the record: orders still open would be looked up there"
+        raise OperatorError(f"{path}: {error}", hint=hint) from error
+    return db
 
 
 def _level(trade: Order | Fill, price: int) -> _Level:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from pp_sdk.table.columns import Books, Columns, Texts, build, build_columns
+from pp_sdk.table.columns import Books, Columns, Texts, build, build_columns, pack_bits
 from pp_sdk.table.layout import CLOSED, INT_COLUMNS, OPEN, RESOLVED, TEXT_COLUMNS, VERSION, Column, TableError
 from pp_sdk.table.market_table import MarketTable
 from pp_sdk.table.row import MarketRow, Quote, Row
@@ -13,5 +13,5 @@ from pp_sdk.table.row import MarketRow, Quote, Row
 __all__ = [
     "CLOSED", "INT_COLUMNS", "OPEN", "RESOLVED", "TEXT_COLUMNS", "VERSION",
     "Books", "Column", "Columns", "MarketRow", "MarketTable", "Quote", "Row", "TableError", "Texts",
-    "build", "build_columns",
+    "build", "build_columns", "pack_bits",
 ]  # fmt: skip

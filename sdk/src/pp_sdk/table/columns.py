@@ -173,13 +173,14 @@ def build(rows: Iterable[MarketRow]) -> MarketTable:
     for side, books in zip(SIDES, sides, strict=True):
         values[side.name] = [book[0][0] if book else None for book in books]
         values[side.size] = [book[0][1] if book else None for book in books]
-    valid = {name: _pack_bits(value is not None for value in values[name]) for name in BITMAP_INDEX}
+    valid = {name: pack_bits(value is not None for value in values[name]) for name in BITMAP_INDEX}
     ints = {name: [0 if value is None else value for value in cells] for name, cells in values.items()}
     return build_columns(Columns(texts=Texts.of(texts), ints=ints, valid=valid, books=Books.of(sides)))
 
 
-def _pack_bits(valid: Iterable[bool]) -> bytes:
-    digits = "".join("1" if flag else "0" for flag in valid)
+def pack_bits(valid: Iterable[object]) -> bytes:
+    """As MarketTable.valid gives it: row i is bit i % 8 of byte i // 8, filled up to whole int64s."""
+    digits = "".join(["1" if flag else "0" for flag in valid])
     return int(digits[::-1] or "0", 2).to_bytes(bitmap_bytes(len(digits)), "little")
 
 

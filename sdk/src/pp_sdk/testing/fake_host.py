@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Self
 
 from pp_sdk import __version__
@@ -69,6 +70,7 @@ class FakeHost:
         self._plugin = Connection(Side.PLUGIN)
         self._session = Session()
         self._finder: ArchiveFinder | None = None
+        self._namesakes: dict[str, ModuleType] = {}
         self._tell_hello()
         self._load(plugin)
         self._ask("configure", Configure(config=config or {}, seed=seed, now=now))
@@ -85,6 +87,7 @@ class FakeHost:
             sys.meta_path.remove(self._finder)
             for name in [name for name, module in sys.modules.items() if self._finder.made(module)]:
                 del sys.modules[name]
+            sys.modules.update(self._namesakes)
             self._finder = None
 
     def snapshot(self, *held: str) -> MarketTable:
@@ -140,12 +143,15 @@ class FakeHost:
         files = {
             path.relative_to(folder).as_posix(): memoryview(path.read_bytes())
             for path in sorted(folder.rglob("*"))
-            if path.is_file() and "__pycache__" not in path.parts
+            if path.is_file() and _is_packed(path.relative_to(folder))
         }
         refuse_shadows(files)
-        self._finder = ArchiveFinder(files)
-        sys.meta_path.append(self._finder)
-        return import_module(folder.name).plugin
+        self._finder = finder = ArchiveFinder(files)
+        # A folder called like the plugin's module, on sys.path or imported already, must not stand for it.
+        namesakes = [name for name in sys.modules if finder.find_spec(name.partition(".")[0])]
+        self._namesakes = {name: sys.modules.pop(name) for name in namesakes}
+        sys.meta_path.insert(0, finder)
+        return import_module(folder.resolve().name).plugin
 
     def _ask(self, method: str, body: Any, fd: int | None = None) -> Any:
         number, data = self._host.request(method, body)
@@ -160,3 +166,8 @@ class FakeHost:
             raise RemoteError(reply.failure)
         assert isinstance(reply, ReplyReceived)
         return decode_body(reply.body, METHODS[method].reply)
+
+
+def _is_packed(path: Path) -> bool:
+    """Whether a file of a plugin's folder can be part of its package: its tests are not the plugin's."""
+    return path.parts[0] != "tests" and "__pycache__" not in path.parts
