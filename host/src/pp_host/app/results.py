@@ -23,6 +23,7 @@ def plugin_facts(plugins: Sequence[Supervised]) -> list[dict[str, Any]]:
             "pid": plugin.pid,
             "calls": plugin.calls,
             "failures": plugin.failures,
+            **({"dropped": plugin.dropped} if plugin.spec.kind == "output" else {}),
             "state": plugin.life.value,
             "ended": "; ".join(
                 f"{e.outcome.value}: {e.detail}" for e in plugin.endings if e.outcome.value != "ok"

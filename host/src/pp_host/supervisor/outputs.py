@@ -24,7 +24,6 @@ class OutputQueue:
 
     def __init__(self, plugin: Supervised, record: Record) -> None:
         self.plugin = plugin
-        self.dropped = 0
         self._record = record
         self._events: deque[Event] = deque()
         self._news = anyio.Event()
@@ -38,7 +37,7 @@ class OutputQueue:
             return
         if len(self._events) >= LIMITS.supervision.output_queue:
             self._events.popleft()
-            self.dropped += 1
+            self.plugin.dropped += 1
         self._events.append(event_view(event, spec.detail, equity))
         self._idle = anyio.Event()
         self._news.set()
@@ -58,7 +57,7 @@ class OutputQueue:
 
     async def _tell(self, event: Event) -> None:
         if self.plugin.life is not Life.RUNNING:
-            self.dropped += 1
+            self.plugin.dropped += 1
             return
         self.plugin.calls += 1
         call = self._record.append(
@@ -72,7 +71,7 @@ class OutputQueue:
         try:
             await self.plugin.call("notify", event)
         except PluginError as error:
-            self.dropped += 1
+            self.plugin.dropped += 1
             self.plugin.failed("notify", str(error), call)
 
 

@@ -39,6 +39,7 @@ class Supervised:
         self.life = Life.NEW
         self.calls = 0
         self.failures = 0
+        self.dropped = 0  # events an output was not told
         self.trouble: HostError | None = None
         self.pid = 0
         self.endings: list[Ending] = []
