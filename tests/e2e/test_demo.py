@@ -80,6 +80,18 @@ def test_why_leads_from_a_fill_back_to_the_snapshot_the_digest_and_the_grant(
         assert start["grant"] == sha256(grant.read_bytes()).hexdigest()
 
 
+def test_why_says_in_words_what_was_traded_and_what_for(pp: Any, played: dict[str, Any]) -> None:
+    told = pp("audit", "why", played["last_order"], "--home", played["home"])
+    assert told.status == 0, told.stderr
+    order, *traded, because = told.stdout.partition("├ why")[0].splitlines()
+    assert order == f"order {played['last_order']}"
+    assert traded
+    assert all(
+        line.startswith("dev.probablyprofit.agent-value: ") and " of sample-7-" in line for line in traded
+    )
+    assert because.startswith("because: ")
+
+
 def test_a_person_sees_the_same(pp: Any, tmp_path: Path) -> None:
     done = pp("demo", "--cycles", "15", "--home", tmp_path / "home")
     assert done.status == 0, done.stderr

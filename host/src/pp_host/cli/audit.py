@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
-from pp_host.cli.output import HomeOption, JsonOption, printable, show
+from pp_host.cli.output import HomeOption, JsonOption, dollars, printable, show
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -145,6 +146,7 @@ def why(
 def _story(told: Why) -> Iterator[str]:
     """A tree in lines of any length: rich's own would crop them, and half a digest is none."""
     yield f"order {printable(told.order)}"
+    yield from _summary(told)
     yield "├ why, from effect to cause"
     for depth, entry in enumerate(told.chain):
         yield f"│ {'  ' * depth}└ {_line(entry)}"
@@ -152,6 +154,23 @@ def _story(told: Why) -> Iterator[str]:
     yield from (f"│ ├ {_line(entry)}" for entry in told.life)
     yield "└ whose code"
     yield from (f"  ├ {_line(entry)}" for entry in told.plugins)
+
+
+def _summary(told: Why) -> Iterator[str]:
+    """What was traded and the plugin's own reason, in words, as far as the entries say so."""
+    for entry in told.life:
+        fill = entry.subject
+        if (
+            entry.event == "order.fill"
+            and {"plugin", "side", "shares", "outcome", "market", "price"} <= fill.keys()
+        ):
+            yield printable(
+                f"{fill['plugin']}: {fill['side']} {dollars(fill['shares'])} {fill['outcome']} of {fill['market']} "
+                f"at $ {Decimal(fill['price']).scaleb(-6):.4f}"
+            )
+    for entry in told.chain:
+        if entry.event == "decision" and entry.subject.get("rationale"):
+            yield f"because: {printable(str(entry.subject['rationale']))}"
 
 
 def _line(entry: Entry) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pp_host.cli.output import HomeOption, JsonOption, complain, printable, show
+from pp_host.cli.output import HomeOption, JsonOption, complain, dollars, printable, show
 from pp_host.errors import NoHost, OperatorError
 
 if TYPE_CHECKING:
@@ -143,15 +143,35 @@ def _draw_halt(console: Console, done: Halt) -> None:
 
 
 def _draw_facts(console: Console, facts: Mapping[str, Any], indent: str) -> None:
-    """Any document, one line per fact."""
+    """Any document: one line per fact, one line per item of a list."""
     for key, value in facts.items():
         name = printable(str(key))
         if isinstance(value, Mapping):
             console.print(f"{indent}{name}:", markup=False)
             _draw_facts(console, value, indent + "  ")
         elif isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
-            for number, item in enumerate(value, 1):
-                console.print(f"{indent}{name} {number}:", markup=False)
-                _draw_facts(console, item, indent + "  ")
+            console.print(f"{indent}{name}:", markup=False)
+            for item in value:
+                line = "  ".join(
+                    f"{word} {_shown(word, one)}" for word, one in sorted(item.items()) if one != ""
+                )
+                console.print(f"{indent}  {line}", markup=False, soft_wrap=True)
         else:
-            console.print(f"{indent}{name}: {printable(str(value))}", markup=False)
+            console.print(f"{indent}{name}: {_shown(name, value)}", markup=False)
+
+
+MONEY = frozenset({"cash", "reserved", "positions_cost", "fees", "realised", "equity", "equity_end", "cost"})
+
+
+def _shown(name: str, value: object) -> str:
+    """A fact as people write it: dollars, shares, yes and no."""
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case int() if name in MONEY:
+            return f"$ {dollars(value)}"
+        case int() if name == "shares":
+            return dollars(value)
+    return printable(str(value))
