@@ -110,6 +110,14 @@ async def test_one_call_that_uses_too_much_is_the_end(started: Any) -> None:
     assert (ending.outcome, ending.detail) == (Outcome.LIMIT, "cpu: more than 0.5 s in one call")
 
 
+async def test_a_thread_left_spinning_between_calls_is_the_end(started: Any) -> None:
+    spin = "import threading; threading.Thread(target=lambda: [0 for _ in iter(int, 1)], daemon=True).start()"
+    process = await started(AGENT.format(body=spin), cpu_seconds=0.5, wall_seconds=20.0)
+    assert (await decide(process)).decisions
+    ending = await process.ended()
+    assert (ending.outcome, ending.detail) == (Outcome.LIMIT, "cpu: more than 0.5 s between two calls")
+
+
 async def test_a_call_too_large_for_a_frame_is_an_error_of_that_call(started: Any) -> None:
     process = await started(AGENT.format(body="pass"))
     huge = messages.Decide(

@@ -43,7 +43,7 @@ from pp_host.sandbox.plan import SandboxPlan
 from pp_host.supervisor.life import Outcome
 from pp_host.supervisor.spec import PluginSpec
 from pp_host.supervisor.stdio import StdioDrain
-from pp_host.supervisor.watch import Watch
+from pp_host.supervisor.watch import Phase, Watch
 
 
 class Answering(Protocol):
@@ -77,8 +77,7 @@ class PluginProcess:
         self._jailed = jailed
         self._answering = answering
         self._why: tuple[Outcome, str] | None = None
-        self._calls = 0  # how many were made, and below the number of the one under way
-        self._call = 0
+        self._phase = Phase(0, in_call=False)
         self._tasks: set[asyncio.Task[None]] = set()
         self._hello: asyncio.Future[messages.Hello] = loop.create_future()
         self._ended: asyncio.Future[Ending] = loop.create_future()
@@ -100,7 +99,7 @@ class PluginProcess:
             cpu_seconds=spec.cpu_seconds,
             over=lambda what: self.end(Outcome.LIMIT, what),
         )
-        self._spawn(self._watch.run(lambda: self._call))
+        self._spawn(self._watch.run(lambda: self._phase))
         loop.add_reader(jailed.pidfd, self._died)
 
     @classmethod
@@ -163,14 +162,13 @@ class PluginProcess:
 
     async def call(self, method: str, body: Struct, *, fds: Sequence[int] = ()) -> Any:
         """The plugin's answer, of the type the protocol gives `method`; PluginError when no good one came."""
-        self._calls += 1
-        self._call = self._calls
+        self._phase = Phase(self._phase.calls + 1, in_call=True)
         try:
             return await self._ask(
                 method, body, self._spec.wall_seconds, outer=self._spec.outer_seconds, fds=fds
             )
         finally:
-            self._call = 0
+            self._phase = Phase(self._phase.calls, in_call=False)
 
     async def _ask(
         self,

@@ -7,11 +7,19 @@ happens between two looks is bounded by the rlimits alone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import anyio
 import psutil
 
 from pp_host.limits import LIMITS, MIB
+
+
+class Phase(NamedTuple):
+    """Where a plugin stands: how many calls were made, and whether the last is under way."""
+
+    calls: int
+    in_call: bool
 
 
 class Watch:
@@ -23,12 +31,13 @@ class Watch:
         self._cpu_seconds = cpu_seconds
         self._over = over
 
-    async def run(self, call: Callable[[], int]) -> None:
+    async def run(self, phase: Callable[[], Phase]) -> None:
         """Look every `watch_seconds`; return when the process is gone or was reported.
 
-        call: the number of the call under way, 0 for none. Time counts from the first look at a call.
+        A call, and the time between two calls, may use `cpu_seconds` each, counted from the first look at it.
+        Before the first call a plugin imports what it needs, which the time to load bounds.
         """
-        watched, began = 0, 0.0
+        watched, began = Phase(0, in_call=False), 0.0
         while True:
             await anyio.sleep(LIMITS.process.watch_seconds)
             try:
@@ -43,9 +52,10 @@ class Watch:
             if held > self._memory:
                 self._over(f"memory: holds {held // MIB} MB of {self._memory // MIB} MB")
                 return
-            number = call()
-            if number == 0 or number != watched:
-                watched, began = number, used
+            now = phase()
+            if now != watched or not now.calls:
+                watched, began = now, used
             elif used - began > self._cpu_seconds:
-                self._over(f"cpu: more than {self._cpu_seconds:g} s in one call")
+                where = "in one call" if now.in_call else "between two calls"
+                self._over(f"cpu: more than {self._cpu_seconds:g} s {where}")
                 return
