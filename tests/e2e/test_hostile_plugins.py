@@ -184,8 +184,12 @@ def test_who_breaks_the_protocol_is_not_started_again(session: Any, name: str) -
 def test_who_merely_died_is_started_again_and_given_up_when_it_goes_on(session: Any) -> None:
     home, _ = session
     starts = len(of(home.entries("plugin.start"), "exits"))
+    falls = [
+        entry for entry in of(home.entries("plugin.exit"), "exits") if entry["subject"]["outcome"] == "error"
+    ]
     assert 2 <= starts <= 4
-    assert len(of(home.entries("plugin.quarantine"), "exits")) == (starts == 4)
+    assert starts - 1 <= len(falls) <= starts, "the last may have been alive when the run ended"
+    assert len(of(home.entries("plugin.quarantine"), "exits")) == (len(falls) == 4)
 
 
 def test_an_error_of_its_own_is_recorded_with_the_call_that_met_it(session: Any) -> None:
