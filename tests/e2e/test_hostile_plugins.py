@@ -56,7 +56,7 @@ import ctypes, os, socket, struct, time
 from pp_sdk import Decision, hookimpl, log
 
 FORGED = b"\\x0d\\x00\\x00\\x00\\x94\\x01\\xcd\\x03\\xe7\\xa6decide\\x80"  # a reply to request 999, never asked
-MARKET = [""]
+MARKET = ["", ""]
 
 def say(text):
     return [Decision(market="report", outcome="yes", side="buy", probability=0.5, rationale=text)]
@@ -73,12 +73,13 @@ def libc_environment():
     return [name for name in (b"PATH", b"HOME", b"PP_HOME", b"USER") if getenv(name)]
 
 def wish(**fields):
-    return Decision(**{"market": MARKET[0], "outcome": "yes", "side": "buy", **fields})
+    return Decision(**{"market": MARKET[0], "outcome": MARKET[1], "side": "buy", **fields})
 
 class Agent:
     @hookimpl
     def decide(self, observation):
-        MARKET[0] = observation.markets[0].id
+        market = next(m for m in observation.markets if m.status == 0 and m.yes_ask and m.no_ask)
+        MARKET[:] = market.id, "yes" if market.yes_ask <= market.no_ask else "no"  # the cheaper can always be bought
         BODY
 
 plugin = Agent()

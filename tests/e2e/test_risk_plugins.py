@@ -24,13 +24,14 @@ capabilities:
 limits: {{wall_seconds_per_call: 1}}
 """
 AGENT = """
-from pp_sdk import Decision, hookimpl
+from pp_sdk import OPEN, Decision, hookimpl
 
 class Agent:
     @hookimpl
-    def decide(self, observation):
-        market = observation.markets[0]
-        return [Decision(market=market.id, outcome="yes", side="buy", probability=0.97)]
+    def decide(self, observation):  # the cheaper outcome can be bought at any hour of the sample markets
+        market = next(m for m in observation.markets if m.status == OPEN and m.yes_ask and m.no_ask)
+        outcome = "yes" if market.yes_ask <= market.no_ask else "no"
+        return [Decision(market=market.id, outcome=outcome, side="buy", probability=0.97)]
 
 plugin = Agent()
 """
@@ -86,7 +87,7 @@ fixed_usd = 8
 [risk]
 max_spread = 0.5
 [plugins."{SOURCE}"]
-config = {{markets = 1, seed = 7}}
+config = {{markets = 4, seed = 7}}
 [plugins."test.agent"]
 budget = {{order_usd = 50, day_usd = 500, exposure_usd = 500, orders_per_minute = 60}}
 [plugins."test.risk"]
