@@ -70,6 +70,21 @@ def write_down(record: Record, event: str, subject: Mapping[str, Any]) -> int:
     return record.append(event, dict(subject), actor=operator(), verdict=COMMANDS.get(event, ""))
 
 
+def halt_reason(home: Home) -> str | None:
+    """Why trading is halted: the latch, else the record's last kill that nobody resumed; None when it is not.
+
+    A latch file that went missing lowers nothing.
+    """
+    latched = read_latch(home.state)
+    if latched is not None:
+        return latched
+    with RecordReader.open(home.state) as reader:
+        last = None
+        for last in reader.entries(("state.kill", "state.resume")):  # noqa: B007  # the last one is wanted
+            pass
+    return str(last.subject.get("reason", "")) if last and last.event == "state.kill" else None
+
+
 def status(home: Home) -> dict[str, Any]:
     """What the record says of a home without a running host; fields as docs/CLI.md."""
     model = ReadModel(home.state / "read.db")

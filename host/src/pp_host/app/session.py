@@ -23,7 +23,7 @@ import msgspec
 from pp_sdk.types import Event
 
 from pp_host.app.journal import Journal
-from pp_host.app.operator import COMMANDS, write_down
+from pp_host.app.operator import COMMANDS, halt_reason, write_down
 from pp_host.app.options import RunOptions, View
 from pp_host.app.policy import policy_of
 from pp_host.app.results import account_facts, plugin_facts, record_facts, tape_facts
@@ -42,7 +42,6 @@ from pp_host.model import TradingState
 from pp_host.ports import Ports
 from pp_host.record.log import Record
 from pp_host.record.note import load_key
-from pp_host.record.reader import RecordReader
 
 VERSION = version("probablyprofit-host")
 TOTALS = ("decisions", "orders", "fills", "cash", "equity_end", "actions_digest")
@@ -218,18 +217,10 @@ class Session:
                 )
 
     def _obey_halt(self) -> None:
-        reason = read_latch(self._home.state) or self._recorded_halt()
+        self._record.flush()
+        reason = halt_reason(self._home)
         if reason is not None:
             raise Refused(f"halted: {reason}", hint="pp resume --reason ... allows trading again")
-
-    def _recorded_halt(self) -> str | None:
-        """The last kill in the record, unless it was resumed: a latch file that went missing lowers nothing."""
-        self._record.flush()
-        with RecordReader.open(self._home.state) as reader:
-            last = None
-            for last in reader.entries(("state.kill", "state.resume")):  # noqa: B007  # the last one is wanted
-                pass
-        return str(last.subject.get("reason", "")) if last and last.event == "state.kill" else None
 
     def _opening(self, stage: Stage, enlisted: list[Enlisted]) -> dict[str, Any]:
         options = self._options

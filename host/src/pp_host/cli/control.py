@@ -66,13 +66,14 @@ def resume(
     as_json: JsonOption = False,
 ) -> None:
     """Allow trading again after a halt; the reason goes into the record first."""
+    from pp_host.app.operator import halt_reason
     from pp_host.control import resume as lift
 
     opened = _open(home)
     words = _words(reason)
     if not words:
         raise OperatorError("--reason: no reason given", hint='--reason "a few words for the record"')
-    recorded = lift(opened.state, words, _append(home)) if _is_halted(opened) else None
+    recorded = lift(opened.state, words, _append(home)) if halt_reason(opened) is not None else None
     line = "nothing is halted" if recorded is None else f"resumed: entry {recorded} of the record"
     document = {"resumed": recorded is not None, "recorded": recorded}
     show(document, lambda console: console.print(line), as_json=as_json)
@@ -97,20 +98,6 @@ def _open(path: Path | None) -> Home:
     from pp_host.home import Home
 
     return Home.open(path)
-
-
-def _is_halted(home: Home) -> bool:
-    """By the latch, or by the record's last word where the latch's file went missing."""
-    from pp_host.latch import read_latch
-    from pp_host.record.reader import RecordReader
-
-    if read_latch(home.state) is not None:
-        return True
-    event = ""
-    with RecordReader.open(home.state) as reader:
-        for entry in reader.entries(("state.kill", "state.resume")):
-            event = entry.event
-    return event == "state.kill"
 
 
 def _append(home: Path | None) -> Callable[[str, Mapping[str, Any]], int]:
