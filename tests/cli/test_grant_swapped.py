@@ -27,5 +27,7 @@ def test_a_grant_narrowed_by_hand_is_not_what_was_consented_to(home, capsys):
     limits = msgspec.structs.replace(grant.limits, memory_mb=128)
     path.write_bytes(msgspec.structs.replace(grant, limits=limits).encode())
     assert f"{AGENT_VALUE}: its grant is not the one that was recorded" in refused(home, capsys)
+    assert main(["config", "check", "--home", str(home.root)]) == 3
     path.write_bytes(before)
+    assert main(["config", "check", "--home", str(home.root)]) == 0
     assert main(["run", "--once", "--json", "--home", str(home.root)]) == 0

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import anyio
 import anyio.lowlevel
 
 from pp_host.model import SECOND as SECOND
+
+
+def boot_id() -> str:
+    """Which boot of the machine this is, for what counts from it; empty where the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 class SystemClock:

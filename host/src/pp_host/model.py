@@ -16,6 +16,7 @@ from pp_sdk.types import MICRO as MICRO
 from pp_sdk.types import Decision
 
 PPM = 1_000_000
+PLUGIN_ID = r"\A(?=.{3,120}\Z)[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)+\Z"
 SECOND = 1_000_000  # microseconds
 
 Outcome = Literal["yes", "no"]

@@ -180,3 +180,44 @@ def test_nothing_a_stranger_wrote_reaches_the_terminal_as_it_is(home, words):
     assert not [line for line in said.splitlines() if line.startswith("#999")]
     assert "\\x1b[2J\\n#999" in said
     assert "[bold red]x" in said, "markup is text"
+
+
+def test_a_kept_checkpoint_shows_a_tail_that_was_cut_with_its_copy(home, tmp_path):
+    write_more(home, run="run-2")
+    kept = tmp_path / "kept.txt"
+    kept.write_text(json.loads(run(home, "verify", "--json"))["checkpoint"] + "\n")  # as jq -r leaves it
+    words = ["verify", "--json", "--checkpoint", str(kept)]
+    assert json.loads(run(home, *words))["size"] == 6
+    cut(home, 5)
+    assert json.loads(run(home, "verify", "--json"))["size"] == 5
+    shorter = run(home, *words, fails=RecordError)
+    assert "5 entries are signed, but the checkpoint that you kept is over 6" in str(shorter)
+    write_more(home, run="run-3")
+    assert json.loads(run(home, "verify", "--json"))["size"] == 6
+    other = run(home, *words, fails=RecordError)
+    assert "the checkpoint that you kept is of another log, over 6 entries" in str(other)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"nothing signed\n", b"\xff", bytes(2**20)])
+def test_what_is_no_checkpoint_is_not_one_that_was_kept(home, tmp_path, content):
+    kept = tmp_path / "kept.txt"
+    if content is not None:
+        kept.write_bytes(content)
+    refusal = run(home, "verify", "--checkpoint", str(kept), fails=(OperatorError, RecordError))
+    assert "kept" in str(refusal)
+
+
+def cut(home, size):
+    """What whoever can write the folder can do without a key: back to an older checkpoint, with its copy."""
+    with sqlite3.connect(home.state / DATABASE) as connection:
+        connection.execute("DELETE FROM entries WHERE seq >= ?", (size,))
+        connection.execute("DELETE FROM checkpoints WHERE size > ?", (size,))
+        (note,) = connection.execute("SELECT note FROM checkpoints WHERE size = ?", (size,)).fetchone()
+    connection.close()
+    (home.state / COPY).write_bytes(note)
+
+
+def write_more(home, *, run):
+    record = Record.open(home.state, load_key(home.keys / "record"), home.origin, run=run)
+    record.append("snapshot", {})
+    record.close()

@@ -129,7 +129,7 @@ def test_a_forged_number_breaks_the_order(written):
         ("DELETE FROM checkpoints", "the checkpoint of size 0 is missing"),
         (
             "DELETE FROM checkpoints WHERE size = 6",
-            "5 entries are signed, but checkpoint is over 6: the log was rolled back",
+            "5 entries are signed, but the copy of the last checkpoint is over 6: the log was rolled back",
         ),
         ("UPDATE checkpoints SET size = 7 WHERE size = 6", "checkpoint of size 7: its note says 6"),
         ("UPDATE meta SET version = 2", "written by a newer pp"),
@@ -161,7 +161,10 @@ def test_a_log_cut_to_an_earlier_checkpoint_is_seen_by_the_copy(written):
     with database(written) as execute:
         execute("DELETE FROM entries WHERE seq >= 4")
         execute("DELETE FROM checkpoints WHERE size > 4")
-    refused(written, "4 entries are signed, but checkpoint is over 6: the log was rolled back")
+    refused(
+        written,
+        "4 entries are signed, but the copy of the last checkpoint is over 6: the log was rolled back",
+    )
 
 
 def test_a_restored_older_database_is_seen_by_the_copy(written, tmp_path):
@@ -169,7 +172,10 @@ def test_a_restored_older_database_is_seen_by_the_copy(written, tmp_path):
     with written.writing() as record:
         record.append("snapshot", {})
     shutil.copy(tmp_path / "older.db", written.state / DATABASE)
-    refused(written, "6 entries are signed, but checkpoint is over 7: the log was rolled back")
+    refused(
+        written,
+        "6 entries are signed, but the copy of the last checkpoint is over 7: the log was rolled back",
+    )
 
 
 def test_a_lost_database_is_not_begun_anew(written):
@@ -177,14 +183,15 @@ def test_a_lost_database_is_not_begun_anew(written):
     with pytest.raises(RecordError, match="there is no record yet"):
         written.verify()
     with pytest.raises(
-        RecordError, match="0 entries are signed, but checkpoint is over 6: the log was rolled back"
+        RecordError,
+        match="0 entries are signed, but the copy of the last checkpoint is over 6: the log was rolled back",
     ):
         written.open()
 
 
 def test_a_lost_copy_is_refused_once_there_are_entries(written):
     (written.state / COPY).unlink()
-    refused(written, "the copy of the last checkpoint, checkpoint, is missing")
+    refused(written, "the copy of the last checkpoint is missing")
 
 
 def test_an_empty_record_may_have_lost_its_copy(place):
@@ -218,7 +225,7 @@ def test_a_copy_that_is_no_small_file_is_refused(written, kind):
 def test_a_copy_of_another_history_is_refused(written):
     other = Checkpoint(written.verifier.name, 2, bytes(32))
     (written.state / COPY).write_bytes(sign_note(other.text, written.key, written.verifier))
-    refused(written, "checkpoint, over 2 entries, is of another log")
+    refused(written, "the copy of the last checkpoint is of another log, over 2 entries")
 
 
 def test_a_rewritten_tail_with_the_records_own_key_is_seen_only_by_the_copy(written):
@@ -230,7 +237,7 @@ def test_a_rewritten_tail_with_the_records_own_key_is_seen_only_by_the_copy(writ
         other = Checkpoint(written.verifier.name, 6, tree.root())
         note = sign_note(other.text, written.key, written.verifier)
         execute("UPDATE checkpoints SET note = ? WHERE size = 6", (note,))
-    refused(written, "checkpoint, over 6 entries, is of another log")
+    refused(written, "the copy of the last checkpoint is of another log, over 6 entries")
 
 
 def test_another_key_or_origin_verifies_nothing(written, tmp_path):

@@ -6,6 +6,7 @@ import ast
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from pp_host.core import telling
 from pp_host.model import Holding, Observed
@@ -116,3 +117,12 @@ def test_a_risk_plugin_sees_the_account_as_far_as_it_was_granted() -> None:
     ratio = risk_view(VIEW, "ratio")
     assert (ratio.equity, ratio.cash, ratio.exposure) == (MICRO, MICRO // 4, MICRO // 20)
     assert [(held.shares, held.cost) for held in ratio.positions] == [(150_000, 50_000)]
+
+
+@pytest.mark.parametrize("equity", [-5, 0, 1])
+def test_a_ratio_to_next_to_nothing_still_fits_the_wire(equity: int) -> None:
+    much = 10**15  # a thousand million dollars
+    held = Position(market="m", outcome="yes", shares=much, cost=much)
+    view = risk_view(RiskView(now=1, equity=equity, cash=-much, exposure=much, positions=(held,)), "ratio")
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(view), type=RiskView) == view
+    assert (view.cash, view.exposure) == (-(2**63 - 1), 2**63 - 1)

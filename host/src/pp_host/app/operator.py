@@ -9,13 +9,13 @@ from contextlib import suppress
 from typing import Any
 
 from pp_host.control import Ask, ask
-from pp_host.errors import NoHost
+from pp_host.errors import NoHost, RecordError
 from pp_host.home import Home
 from pp_host.latch import read_latch
 from pp_host.limits import LIMITS
 from pp_host.record.entry import Actor
 from pp_host.record.log import Record
-from pp_host.record.note import load_key
+from pp_host.record.note import Verifier, load_key, load_verifier, vkey_path
 from pp_host.record.reader import RecordReader
 from pp_host.storage.read_model import ReadModel, Told
 from pp_host.trust.grants import Grant
@@ -68,6 +68,16 @@ def record_operator(home: Home, event: str, subject: Mapping[str, Any]) -> int:
 def write_down(record: Record, event: str, subject: Mapping[str, Any]) -> int:
     """Append an operator's entry to an open record."""
     return record.append(event, dict(subject), actor=operator(), verdict=COMMANDS.get(event, ""))
+
+
+def record_verifier(home: Home) -> Verifier:
+    """The public half of the key of this home's record. Errors: OperatorError, RecordError when it is another's."""
+    path = vkey_path(home.keys / "record")
+    verifier = load_verifier(path)
+    if verifier.name != home.origin:
+        hint = "the key in the home was exchanged, or its configuration"
+        raise RecordError(f"{path} is the key of {verifier.name}, the record of {home.origin}", hint=hint)
+    return verifier
 
 
 def halt_reason(home: Home) -> str | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pp_host.app.operator import record_verifier
 from pp_host.app.stage import Stage
 from pp_host.home import Home
-from pp_host.record.note import load_verifier
 from pp_host.record.verify import verify
 from pp_host.supervisor.supervised import Supervised
 
@@ -65,5 +65,5 @@ def tape_facts(stage: Stage, turns: int) -> dict[str, Any]:
 
 def record_facts(home: Home) -> dict[str, Any]:
     """The whole record verified anew from its file, as `pp audit verify` does."""
-    checked = verify(home.state, load_verifier(home.keys / "record.vkey"))
+    checked = verify(home.state, record_verifier(home))
     return {"size": checked.size, "root": checked.root.hex(), "verified": True}

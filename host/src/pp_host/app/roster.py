@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
 
@@ -47,15 +47,36 @@ class Enlisted:
 
 
 def enlist(home: Home, config: Config, ids: tuple[str, ...], *, level: str, seed: int) -> list[Enlisted]:
-    """Verify and load each plugin. OperatorError or Refused names the first that cannot run, and the remedy."""
+    """Verify and load each plugin.
+
+    OperatorError or Refused names the first that cannot run, with the remedy; a setting's with its line of pp.toml.
+    """
     if not ids:
         raise OperatorError(
             "pp.toml: no plugin is enabled", hint="set enabled = true for one, or name a set with --set"
         )
+    enlisted = []
+    for verified, grant, settings in _loaded(home, config, ids):
+        outer = _deadline(config, verified.manifest.kind)
+        enlisted.append(
+            Enlisted(_spec(verified, grant, settings, level, seed, outer), _budget(grant, config))
+        )
+    return enlisted
+
+
+def check_plugins(home: Home, config: Config) -> None:
+    """Whether every enabled plugin could be enlisted; nothing is started. Errors: those of `enlist`."""
+    for _ in _loaded(home, config, config.enabled()):
+        pass
+
+
+def _loaded(
+    home: Home, config: Config, ids: tuple[str, ...]
+) -> Iterator[tuple[VerifiedPlugin, Grant, dict[str, Any]]]:
+    """Each plugin verified, with the grant that the record knows and settings that its schema allows."""
     trust = TrustStore.open(home.trust_file)
     store = Store(home.store, home.grants)
     recorded = _recorded_grants(home)
-    enlisted = []
     for plugin in ids:
         verified, grant = store.load(plugin, trust)
         if recorded.get(plugin) != grant.file_digest:
@@ -64,34 +85,17 @@ def enlist(home: Home, config: Config, ids: tuple[str, ...], *, level: str, seed
                 hint="somebody changed or put back a file under grants/; look, then install it again",
             )
         _check_callable(grant, verified.manifest.kind)
-        settings = _settings(verified, config)
-        outer = _deadline(config, verified.manifest.kind)
-        enlisted.append(
-            Enlisted(_spec(verified, grant, settings, level, seed, outer), _budget(grant, config))
-        )
-    return enlisted
+        try:
+            settings = _settings(verified, config)
+        except OperatorError as error:
+            raise OperatorError(_located(home, plugin, str(error)), hint=error.hint) from None
+        yield verified, grant, settings
 
 
 def _recorded_grants(home: Home) -> dict[str, str]:
     """Id to digest of the last grant in the record: a grant file that was swapped since is noticed."""
     with RecordReader.open(home.state) as reader:
         return {e.subject["id"]: e.subject["grant"] for e in reader.entries(("plugin.install",))}
-
-
-def check_plugins(home: Home, config: Config) -> None:
-    """Whether every enabled plugin could be loaded with its settings; nothing is started.
-
-    Errors: those of `enlist`, a setting's with its line of pp.toml.
-    """
-    trust = TrustStore.open(home.trust_file)
-    store = Store(home.store, home.grants)
-    for plugin in config.enabled():
-        verified, grant = store.load(plugin, trust)
-        _check_callable(grant, verified.manifest.kind)
-        try:
-            _settings(verified, config)
-        except OperatorError as error:
-            raise OperatorError(_located(home, plugin, str(error)), hint=error.hint) from None
 
 
 def _located(home: Home, plugin: str, what: str) -> str:

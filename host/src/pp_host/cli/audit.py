@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from pp_host.cli.output import HomeOption, JsonOption, dollars, printable, show
+from pp_host.cli.output import HomeOption, JsonOption, cents, printable, show
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,13 +33,19 @@ def verify(
         Path | None,
         typer.Option(metavar="FILE", help="The record's public key, as its operator published it."),
     ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A checkpoint that you kept; the record must still contain what it is over."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check every entry and every signed checkpoint against the record's public key."""
     from pp_host.record.verify import verify as verify_record
 
     state, verifier = _of_home(home) if record is None and vkey is None else _of_files(home, record, vkey)
-    verified = verify_record(state, verifier)
+    verified = verify_record(state, verifier, _kept(checkpoint) if checkpoint else None)
     note = verified.note.decode()
     document = {
         "ok": True,
@@ -63,17 +69,11 @@ def verify(
 
 def _of_home(home: Path | None) -> tuple[Path, Verifier]:
     """Where a home's record lies, and its key."""
-    from pp_host.errors import RecordError
+    from pp_host.app.operator import record_verifier
     from pp_host.home import Home
-    from pp_host.record.note import load_verifier, vkey_path
 
     opened = Home.open(home)
-    path = vkey_path(opened.keys / "record")
-    verifier = load_verifier(path)
-    if verifier.name != opened.origin:
-        hint = "the key in the home was exchanged, or its configuration"
-        raise RecordError(f"{path} is the key of {verifier.name}, the record of {opened.origin}", hint=hint)
-    return opened.state, verifier
+    return opened.state, record_verifier(opened)
 
 
 def _of_files(home: Path | None, record: Path | None, vkey: Path | None) -> tuple[Path, Verifier]:
@@ -85,6 +85,19 @@ def _of_files(home: Path | None, record: Path | None, vkey: Path | None) -> tupl
         hint = "pp audit verify --record DIR --vkey FILE, or with a home: pp audit verify --home DIR"
         raise OperatorError("pp audit verify: --record and --vkey go together, and without --home", hint=hint)
     return record, load_verifier(vkey)
+
+
+def _kept(path: Path) -> bytes:
+    """A checkpoint's note from a file; how it was copied there may have added empty lines."""
+    from pp_host import disk
+    from pp_host.errors import OperatorError
+    from pp_host.limits import LIMITS
+
+    try:
+        return disk.read(path, LIMITS.record.note_bytes).strip(b"\n") + b"\n"
+    except OSError as error:
+        hint = "the text between the key and the end of what pp audit verify prints"
+        raise OperatorError(f"{path}: {error.strerror}", hint=hint) from error
 
 
 @app.command()
@@ -165,7 +178,7 @@ def _summary(told: Why) -> Iterator[str]:
             and {"plugin", "side", "shares", "outcome", "market", "price"} <= fill.keys()
         ):
             yield printable(
-                f"{fill['plugin']}: {fill['side']} {dollars(fill['shares'])} {fill['outcome']} of {fill['market']} "
+                f"{fill['plugin']}: {fill['side']} {cents(fill['shares'])} {fill['outcome']} of {fill['market']} "
                 f"at $ {Decimal(fill['price']).scaleb(-6):.4f}"
             )
     for entry in told.chain:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pp_host.cli.output import HomeOption, JsonOption, complain, dollars, printable, show
+from pp_host.cli.output import HomeOption, JsonOption, cents, complain, printable, show
 from pp_host.errors import NoHost, OperatorError
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _shown(name: str, value: object) -> str:
         case bool():
             return "yes" if value else "no"
         case int() if name in MONEY:
-            return f"$ {dollars(value)}"
+            return f"$ {cents(value)}"
         case int() if name == "shares":
-            return dollars(value)
+            return cents(value)
     return printable(str(value))

@@ -78,7 +78,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def dollars(micros: int) -> str:
+def cents(micros: int) -> str:
     """Micro-units as dollars with cents, truncated towards zero: 1_234_567 -> '1.23'."""
     sign = "-" if micros < 0 else ""
     return f"{sign}{abs(micros) // 1_000_000:,}.{abs(micros) % 1_000_000 // 10_000:02d}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pp_host.cli.output import HomeOption, JsonOption, dollars, folding, printable, show
+from pp_host.cli.output import HomeOption, JsonOption, cents, folding, printable, show
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -116,7 +116,7 @@ def draw_result(console: Console, result: dict[str, Any]) -> None:
         ("fees", "fees"),
         ("realised before fees", "realised"),
     ):
-        money.add_row(label, f"$ {dollars(result[key])}")
+        money.add_row(label, f"$ {cents(result[key])}")
     money.add_row("orders, fills", f"{result['orders']}, {result['fills']}")
     if "steps" in result:
         money.add_row("markets, steps", f"{result['markets']}, {result['steps']}")

@@ -18,10 +18,11 @@ from msgspec.inspect import DictType, StructType
 from pp_host import disk
 from pp_host.config import environment, lines
 from pp_host.config.contradictions import contradiction
-from pp_host.config.schema import PLUGIN_ID, Config, meant
+from pp_host.config.schema import Config, meant
 from pp_host.config.values import Unfit, fit, kind, number, settings
 from pp_host.errors import OperatorError, Refused
 from pp_host.limits import LIMITS
+from pp_host.model import PLUGIN_ID
 
 _Section = TypeVar("_Section", bound=msgspec.Struct)
 _Path = tuple[str, ...]

@@ -18,7 +18,6 @@ from pp_sdk.types import MICRO
 from pp_host.errors import OperatorError
 
 USD_MOST = 1_000_000_000 * MICRO  # stays exact in every JSON reader (below 2**53)
-PLUGIN_ID = r"(?=.{3,120}\Z)[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)+"  # as in plugin.yaml
 
 
 def spelling(attribute: str) -> str:

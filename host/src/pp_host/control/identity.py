@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from pp_host import disk
+from pp_host.clock import boot_id
 from pp_host.errors import OperatorError
 from pp_host.limits import KIB
 
@@ -37,7 +38,7 @@ class HostIdentity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @classmethod
     def of_this_process(cls, run: str, started: int) -> Self:
         pid = os.getpid()
-        return cls(pid=pid, start_ticks=_start_ticks(pid), boot_id=_boot_id(), run=run, started=started)
+        return cls(pid=pid, start_ticks=_start_ticks(pid), boot_id=boot_id(), run=run, started=started)
 
     def write(self, state: Path) -> None:
         """Say who runs. The writer lock must be held already."""
@@ -66,7 +67,7 @@ class HostIdentity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def _is_current(self) -> bool:
         try:
-            return self.boot_id == _boot_id() and self.start_ticks == _start_ticks(self.pid)
+            return self.boot_id == boot_id() and self.start_ticks == _start_ticks(self.pid)
         except (OSError, ValueError, IndexError):
             return False
 
@@ -89,7 +90,3 @@ def _start_ticks(pid: int) -> int:
     text = Path(f"/proc/{pid}/stat").read_bytes()
     after_name = text[text.rindex(b")") + 2 :]  # the name may hold anything, spaces and brackets too
     return int(after_name.split()[19])  # field 22 of proc(5)
-
-
-def _boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from functools import lru_cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
@@ -152,14 +151,6 @@ def timestamp(micros: int) -> str:
     """Microseconds UTC as `2026-01-31T23:59:59.000001Z`."""
     second, rest = divmod(micros, 1_000_000)
     return f"{_second(second)}.{rest:06d}Z"
-
-
-def boot_id() -> str:
-    """What `mono_ns` counts from; empty where the system does not say."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
 
 
 @lru_cache(maxsize=1)  # entries come by the thousand within one second

@@ -22,9 +22,10 @@ from typing import Any, Final, Literal, cast
 from msgspec import Struct
 
 from pp_host import disk
+from pp_host.clock import boot_id
 from pp_host.errors import EntryRefused, RecordError
 from pp_host.limits import LIMITS
-from pp_host.record.entry import EVENTS, HOST, Actor, Entry, as_map, boot_id, encode, timestamp
+from pp_host.record.entry import EVENTS, HOST, Actor, Entry, as_map, encode, timestamp
 from pp_host.record.merkle import Frontier, leaf_hash
 from pp_host.record.note import Checkpoint, RecordKey, sign_note
 from pp_host.record.store import COPY, Row, Store, lock_writer, read_copy

@@ -14,7 +14,7 @@ from pp_host.errors import RecordError
 from pp_host.record.entry import decode
 from pp_host.record.merkle import Frontier, leaf_hash
 from pp_host.record.note import Checkpoint, Verifier, open_note
-from pp_host.record.store import COPY, DAMAGE_HINT, Row, Store, read_copy
+from pp_host.record.store import DAMAGE_HINT, Row, Store, read_copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +28,33 @@ class Verified:
     note: bytes
 
 
-def verify(state_dir: Path, verifier: Verifier) -> Verified:
-    """Check the record in `state_dir`, also beside a running writer. RecordError says what is wrong."""
+def verify(state_dir: Path, verifier: Verifier, kept: bytes | None = None) -> Verified:
+    """Check the record in `state_dir`, also beside a running writer. RecordError says what is wrong.
+
+    kept: a checkpoint of this log from where nobody else writes; the log must still contain what it is over.
+    """
     copy = read_copy(state_dir)  # before the database, so that it can only lag behind what the database shows
     store = Store.for_reading(state_dir)
     try:
         store.hold()
-        return replay(store, verifier, copy)[0]
+        return replay(store, verifier, copy, kept)[0]
     finally:
         store.close()
 
 
-def replay(store: Store, verifier: Verifier, copy: bytes | None) -> tuple[Verified, Frontier]:
+def replay(
+    store: Store, verifier: Verifier, copy: bytes | None, kept: bytes | None = None
+) -> tuple[Verified, Frontier]:
     """As `verify`, over what `store` shows, also handing out the frontier for a writer to go on from."""
     notes = dict(store.checkpoints())
     signed = _signed_roots(notes, verifier)
     size = max(signed)
-    _check_copy(copy, verifier, signed)
+    if copy is not None:
+        _check_contained(copy, "the copy of the last checkpoint", verifier, signed)
+    elif size:
+        raise _damage("the copy of the last checkpoint is missing")
+    if kept is not None:
+        _check_contained(kept, "the checkpoint that you kept", verifier, signed)
     frontier = Frontier()
     _check_root(frontier, signed)
     for row in store.rows():
@@ -69,19 +79,16 @@ def _signed_roots(notes: Mapping[int, bytes], verifier: Verifier) -> Mapping[int
     return signed
 
 
-def _check_copy(copy: bytes | None, verifier: Verifier, signed: Mapping[int, bytes]) -> None:
+def _check_contained(note: bytes, where: str, verifier: Verifier, signed: Mapping[int, bytes]) -> None:
+    """Whether the log still begins with what a checkpoint from outside the database is over."""
+    checkpoint = _opened(note, verifier, where)
     size = max(signed)
-    if copy is None:
-        if size:
-            raise _damage(f"the copy of the last checkpoint, {COPY}, is missing")
-        return
-    checkpoint = _opened(copy, verifier, f"the copy of the last checkpoint, {COPY}")
     if checkpoint.size > size:
         raise _damage(
-            f"{size} entries are signed, but {COPY} is over {checkpoint.size}: the log was rolled back"
+            f"{size} entries are signed, but {where} is over {checkpoint.size}: the log was rolled back"
         )
     if signed.get(checkpoint.size) != checkpoint.root:
-        raise _damage(f"{COPY}, over {checkpoint.size} entries, is of another log")
+        raise _damage(f"{where} is of another log, over {checkpoint.size} entries")
 
 
 def _check_row(row: Row, seq: int) -> None:

@@ -9,7 +9,9 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
+
+from pp_host.limits import LIMITS
 
 # Inside every plugin the same neutral names, whatever the host's folders are called.
 PYTHON: Final = "/python"
@@ -46,6 +48,35 @@ class SandboxPlan:
         names = [path.name for path in self.packages]
         if len(set(names)) != len(names):
             raise ValueError(f"two packages share one name inside: {sorted(names)}")
+
+    @classmethod
+    def within_limits(
+        cls,
+        level: str,
+        packages: tuple[Path, ...],
+        preload: tuple[str, ...],
+        entry: str,
+        *,
+        memory_mb: int,
+        tmp_mb: int,
+        hash_seed: int,
+    ) -> Self:
+        """A plan with the bounds that are the same for every process."""
+        process = LIMITS.process
+        return cls(
+            level=level,
+            packages=packages,
+            preload=preload,
+            entry=entry,
+            memory_mb=memory_mb,
+            cpu_seconds_lifetime=process.cpu_seconds_lifetime,
+            open_files=process.open_files,
+            processes=process.processes,
+            file_size_mb=process.file_size_mb,
+            stack_mb=process.stack_mb,
+            tmp_mb=tmp_mb,
+            hash_seed=hash_seed,
+        )
 
     def encode(self) -> bytes:
         return json.dumps(dataclasses.asdict(self), default=str).encode()

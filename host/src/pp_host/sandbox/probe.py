@@ -59,18 +59,12 @@ async def _start_canary() -> tuple[tuple[str, ...], dict[str, int]]:
 
 
 def _canary_plan() -> SandboxPlan:
-    process = LIMITS.process
-    return SandboxPlan(
-        level="L3",
+    return SandboxPlan.within_limits(
+        "L3",
         packages=(Path(__file__).with_name("canary.py"),),
         preload=("canary",),
         entry="canary:main",
-        memory_mb=process.memory_mb,
-        cpu_seconds_lifetime=process.cpu_seconds_lifetime,
-        open_files=process.open_files,
-        processes=process.processes,
-        file_size_mb=process.file_size_mb,
-        stack_mb=process.stack_mb,
+        memory_mb=LIMITS.process.memory_mb,
         tmp_mb=0,
         hash_seed=0,
     )

@@ -304,18 +304,12 @@ class PluginProcess:
 
 
 def _plan(spec: PluginSpec) -> SandboxPlan:
-    process = LIMITS.process
-    return SandboxPlan(
-        level=spec.level,
+    return SandboxPlan.within_limits(
+        spec.level,
         packages=tuple(Path(str(module.__file__)).parent for module in (pp_sdk, msgspec, pluggy)),
         preload=("pp_sdk.runner",),
         entry="pp_sdk.runner:main",
         memory_mb=spec.memory_mb,
-        cpu_seconds_lifetime=process.cpu_seconds_lifetime,
-        open_files=process.open_files,
-        processes=process.processes,
-        file_size_mb=process.file_size_mb,
-        stack_mb=process.stack_mb,
         tmp_mb=spec.tmp_mb,
         hash_seed=spec.seed,
     )

@@ -29,6 +29,8 @@ from pp_sdk.wire import messages
 from pp_host.model import Holding, Observed
 from pp_host.supervisor.supervised import Supervised
 
+INT64_MAX = 2**63 - 1
+
 
 class Shown:
     """An observation, its table in sealed memory: one segment for all agents that may see the same venues."""
@@ -124,12 +126,12 @@ def account_view(observed: Observed, plugin: str, precision: str | None) -> Acco
             cash=observed.cash,
             positions=tuple(_position(holding, holding.shares, holding.cost) for holding in own),
         )
-    whole = max(observed.equity, 1)
+    equity = observed.equity
     return Account(
         precision="ratio",
         equity=MICRO,
-        cash=observed.cash * MICRO // whole,
-        positions=tuple(_position(h, h.shares * MICRO // whole, h.cost * MICRO // whole) for h in own),
+        cash=_ratio(observed.cash, equity),
+        positions=tuple(_position(h, _ratio(h.shares, equity), _ratio(h.cost, equity)) for h in own),
     )
 
 
@@ -143,17 +145,22 @@ def risk_view(view: RiskView, precision: str | None) -> RiskView:
         return view
     if precision is None:
         return RiskView(now=view.now, equity=0, cash=0, exposure=0)
-    whole = max(view.equity, 1)
+    equity = view.equity
     return RiskView(
         now=view.now,
         equity=MICRO,
-        cash=view.cash * MICRO // whole,
-        exposure=view.exposure * MICRO // whole,
+        cash=_ratio(view.cash, equity),
+        exposure=_ratio(view.exposure, equity),
         positions=tuple(
-            replace(held, shares=held.shares * MICRO // whole, cost=held.cost * MICRO // whole)
+            replace(held, shares=_ratio(held.shares, equity), cost=_ratio(held.cost, equity))
             for held in view.positions
         ),
     )
+
+
+def _ratio(amount: int, equity: int) -> int:
+    """`amount` in millionths of equity; where next to nothing is left the ratio stops at what the wire carries."""
+    return max(-INT64_MAX, min(amount * MICRO // max(equity, 1), INT64_MAX))
 
 
 MONEY_FIELDS = frozenset({"shares", "amount", "fee", "cash", "equity", "exposure", "payout", "realised"})
@@ -181,7 +188,7 @@ def event_view(event: Event, detail: str, equity: int) -> Event:
     kept = {name: value for name, value in event.fields.items() if name in PUBLIC_FIELDS}
     if detail == "ratio":
         kept |= {
-            name: value * MICRO // max(equity, 1)
+            name: _ratio(value, equity)
             for name, value in event.fields.items()
             if name in MONEY_FIELDS and isinstance(value, int)
         }

@@ -19,11 +19,12 @@ from msgspec import Struct
 
 from pp_host.errors import OperatorError, Refused
 from pp_host.limits import LIMITS
+from pp_host.model import PLUGIN_ID
 from pp_host.trust import files, jsontext
 from pp_host.trust.admit import VerifiedPlugin
 from pp_host.trust.capability import Capability, in_micros, narrow, use
 from pp_host.trust.envelope import Moment, Sha256
-from pp_host.trust.manifest import ID, PluginId, PluginLimits, Semver
+from pp_host.trust.manifest import PluginId, PluginLimits, Semver
 
 _AGAIN = "remove the grant file and install the plugin again"
 
@@ -101,7 +102,7 @@ def propose(plugin: VerifiedPlugin, wish: Wish, *, granted_by: str, now: datetim
 def find(folder: Path, plugin_id: str) -> Grant | None:
     """The grant of a plugin, or None. Errors: OperatorError when edited, Refused when others could have."""
     path = folder / f"{plugin_id}.json"
-    return _read(path) if re.match(ID, plugin_id) and os.path.lexists(path) else None
+    return _read(path) if re.match(PLUGIN_ID, plugin_id) and os.path.lexists(path) else None
 
 
 def every(folder: Path) -> list[Grant]:

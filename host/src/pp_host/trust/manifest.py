@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 
 from pp_host.errors import OperatorError
 from pp_host.limits import LIMITS
+from pp_host.model import PLUGIN_ID
 from pp_host.trust import yamltext
 from pp_host.trust.capability import LATER, OFFERED, Capability, in_micros, use
 from pp_host.trust.schema import Schema, read_schema
@@ -24,13 +25,12 @@ from pp_host.trust.version import RANGE, SEMVER, admits
 FILE = "plugin.yaml"
 SDK_API = (1, 0, 0)
 
-ID = r"\A(?=.{3,120}\Z)[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)+\Z"
 _WORD = r"\A[A-Za-z_][A-Za-z0-9_]{0,63}\Z"
 _MODULE = r"\A[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*){0,7}\Z"
 _WEB = r"\Ahttps://[\x21-\x7e]{1,200}\Z"
 _EMAIL = r"\A[\x21-\x3f\x41-\x7e]{1,64}@[a-z0-9.-]{1,190}\Z"
 _PATTERNS = {
-    ID: "reverse DNS in lower case, such as org.example.momentum",
+    PLUGIN_ID: "reverse DNS in lower case, such as org.example.momentum",
     SEMVER: "a semantic version without build part, such as 1.4.0",
     RANGE: "a range of >=, <, == joined by commas, such as '>=1,<2'",
     _WORD: "a Python name",
@@ -49,7 +49,7 @@ _WORDS = {
     "bool": "a truth value",
 }
 
-PluginId = Annotated[str, Meta(pattern=ID)]
+PluginId = Annotated[str, Meta(pattern=PLUGIN_ID)]
 Semver = Annotated[str, Meta(pattern=SEMVER)]
 Range = Annotated[str, Meta(pattern=RANGE)]
 Title = Annotated[str, Meta(min_length=1, max_length=80)]
