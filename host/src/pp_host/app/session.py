@@ -112,7 +112,13 @@ class Session:
         if self._options.tape:
             enlisted = [one for one in enlisted if one.spec.kind != "source"]
         stage = stage_of(self._home, config, self._options, journal, run=self._run)
-        troupe = Troupe(enlisted, journal, stage.clock, self._view.line)
+        troupe = Troupe(
+            enlisted,
+            journal,
+            stage.clock,
+            self._view.line,
+            advise_seconds=config.deadlines.advise_seconds,
+        )
         ports = Ports(
             clock=stage.clock,
             record=journal,

@@ -24,11 +24,19 @@ class Troupe:
     """`caller` and `fan` are the plugins as the core's ports; `plugins` are in configured order."""
 
     def __init__(
-        self, enlisted: Sequence[Enlisted], record: Record, clock: Clock, on_line: Callable[[str, str], None]
+        self,
+        enlisted: Sequence[Enlisted],
+        record: Record,
+        clock: Clock,
+        on_line: Callable[[str, str], None],
+        *,
+        advise_seconds: float,
     ) -> None:
         self._clock = clock
         broker = Broker(Means(clock, record))
-        self.caller = PluginCaller(record, [one.spec.ref.id for one in enlisted])
+        self.caller = PluginCaller(
+            record, [one.spec.ref.id for one in enlisted], advise_seconds=advise_seconds
+        )
         self.plugins = [
             Supervised(one.spec, record, clock, lambda spec: _desk(broker, spec), self._changed, on_line)
             for one in enlisted

@@ -145,7 +145,12 @@ class Deadlines(Section, frozen=True):
     snapshot_seconds: Annotated[float, seconds("For all sources together.", most=60)] = 10
     decide_seconds: Annotated[float, seconds("For all agents together.", most=120)] = 30
     advise_seconds: Annotated[
-        float, seconds("For all risk plugins together; silence is a veto.", most=60)
+        float,
+        seconds(
+            "For each answer of a risk plugin, and for all answers of a cycle: who is late, or not asked any"
+            " more, vetoes.",
+            most=60,
+        ),
     ] = 5
 
 

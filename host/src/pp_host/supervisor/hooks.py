@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
+import anyio
 import pluggy
 from pp_sdk.hooks import PROJECT, PluginHooks
 from pp_sdk.types import Advice, Proposal, RiskView, SnapshotRequest
@@ -36,10 +37,16 @@ class Called(NamedTuple):
 
 
 class PluginCaller:
-    """Implements ports.Sources, ports.Agents and ports.Advisers."""
+    """Implements ports.Sources, ports.Agents and ports.Advisers.
 
-    def __init__(self, record: Record, order: Sequence[str]) -> None:
+    order:          ids of the plugins, as configured
+    advise_seconds: once risk plugins have taken so long in a cycle, nobody is asked any more in it
+    """
+
+    def __init__(self, record: Record, order: Sequence[str], *, advise_seconds: float) -> None:
         self._record = record
+        self._advise_seconds = advise_seconds
+        self._advised_seconds = 0.0
         self._order = {plugin: place for place, plugin in enumerate(order)}
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(PluginHooks)
@@ -66,6 +73,7 @@ class PluginCaller:
         ]
 
     async def decide(self, observed: Observed) -> Sequence[Answer]:
+        self._advised_seconds = 0.0
         shown = Shown(observed)
         try:
             called = await self._call("decide", observed.seq, {"observation": shown})
@@ -78,20 +86,33 @@ class PluginCaller:
         ]
 
     async def advise(self, proposal: Proposal, view: RiskView, *, cause: int) -> Sequence[Opinion]:
-        called = await self._call("advise", cause, {"proposal": proposal, "view": view})
+        if self._advised_seconds >= self._advise_seconds:
+            return [self._unasked(proxy, cause) for proxy in self._proxies("advise")]
+        begun = anyio.current_time()
+        try:
+            called = await self._call("advise", cause, {"proposal": proposal, "view": view})
+        finally:
+            self._advised_seconds += anyio.current_time() - begun
         return [
             Opinion(plugin=one.proxy.plugin.spec.ref, call=one.seq, advice=_advice(one.answer))
             for one in called
         ]
 
+    def _unasked(self, proxy: Proxy, cause: int) -> Opinion:
+        why = f"not asked: advice has taken {self._advise_seconds:g} s in this cycle already"
+        proxy.plugin.failed("advise", why, cause)
+        return Opinion(plugin=proxy.plugin.spec.ref, call=cause, advice=None)
+
+    def _proxies(self, hook: str) -> list[Proxy]:
+        """Whom a call of `hook` reaches, in the order of its answers."""
+        implementations = getattr(self._manager.hook, hook).get_hookimpls()
+        return [cast("Proxy", implementation.plugin) for implementation in reversed(implementations)]
+
     async def _call(self, hook: str, cause: int | None, arguments: dict[str, Any]) -> list[Called]:
         self._cause = cause
         self._entries.clear()
-        caller = getattr(self._manager.hook, hook)
-        proxies = [
-            cast("Proxy", implementation.plugin) for implementation in reversed(caller.get_hookimpls())
-        ]
-        awaitables: list[Awaitable[Any]] = caller(**arguments)
+        proxies = self._proxies(hook)
+        awaitables: list[Awaitable[Any]] = getattr(self._manager.hook, hook)(**arguments)
         entries = dict(self._entries)
         answers = await _together(
             [
