@@ -55,5 +55,14 @@ def affordable(money: int, limit: int, rate: int, exponent: int) -> int:
     return max(0, (money - ROUNDING) * MICRO * cost.denominator // cost.numerator)
 
 
+def least_proceeds(shares: int, limit: int, rate: int, exponent: int) -> int:
+    """The least that selling `shares` at `limit` or better brings in up to FILLS_MOST fills, fees taken off.
+
+    Below 0 where the fees come to more than the amounts; what a share brings rises with its price.
+    """
+    brings = 2 * limit - unit_cost(limit, rate, exponent)  # the price less what the fee adds to it
+    return brings.numerator * shares // (brings.denominator * MICRO) - ROUNDING
+
+
 def _up(numerator: int, denominator: int) -> int:
     return -(-numerator // denominator)

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     PRICE_BAND = "price_band"
     LIMIT_PRICE = "limit_price"
     NO_EDGE = "no_edge"
+    FEE = "fee"
     ENOUGH_HELD = "enough_held"
     NOTHING_HELD = "nothing_held"
     DEPTH = "depth"

@@ -238,7 +238,7 @@ def test_a_sale_below_its_limit_or_of_more_than_is_held_stops_everything():
 
 
 def test_an_order_beyond_the_cash_or_open_twice_stops_everything():
-    with pytest.raises(RecordError, match="more than the cash"):
+    with pytest.raises(RecordError, match="reserves 5001000 of 5000000 micro-USD in cash"):
         Books(cash=usd(5)).book(Intent.of(order(1, usd(10)), NOON))
     books = Books(cash=usd(5) + 1000)
     books.book(Intent.of(order(1, usd(10)), NOON))
@@ -320,6 +320,7 @@ def test_the_books_always_balance_and_replaying_them_once_or_twice_gives_them_ba
             books.book(Intent.of(made, at))
         elif what == "sell" and held:
             part = min(shares, held)
+            fee = min(fee, part * price // MICRO)
             books.trade(replace(made, side="sell", shares=part, reserve=0), (part, price), fee=fee, at=at)
         elif what == "settle":
             books.book(settlement(books.ledger, market, price, at))

@@ -116,6 +116,45 @@ async def test_settle_only_asks_no_agent():
     assert len(world.record.of("observation")) == 1
 
 
+# -- a loss made in this very cycle
+
+
+async def test_a_loss_of_this_cycle_stops_its_later_purchases():
+    """Bought at 0.50 and sold at 0.48 again and again: every round costs, and the limit is looked at each time."""
+    rounds = [decision for _ in range(20) for decision in (buy(), sell())]
+    world = World(market(yes_bids=((480_000, usd(10**6)),), yes_asks=((500_000, usd(10**6)),)))
+    world.policy = replace(world.policy, max_daily_loss=usd(10))
+    await turn(world, *rounds)
+    lost = usd(1000) - world.ledger.balance.cash
+    assert usd(10) <= lost < usd(20)
+    assert world.book.tally.reasons["denied"][Reason.DAILY_LOSS] > 0
+    roomy = World(market(yes_bids=((480_000, usd(10**6)),), yes_asks=((500_000, usd(10**6)),)))
+    await turn(roomy, *rounds)
+    assert usd(1000) - roomy.ledger.balance.cash > usd(20)
+    assert Reason.DAILY_LOSS not in roomy.book.tally.reasons["denied"]
+
+
+async def test_a_fall_of_this_cycle_counts_towards_the_drawdown():
+    rounds = [decision for _ in range(20) for decision in (buy(), sell())]
+    world = World(market(yes_bids=((480_000, usd(10**6)),), yes_asks=((500_000, usd(10**6)),)))
+    world.policy = replace(world.policy, max_drawdown_ppm=10_000)
+    await turn(world, *rounds)
+    assert usd(10) <= usd(1000) - world.ledger.balance.cash < usd(20)
+    assert world.book.tally.reasons["denied"][Reason.DRAWDOWN] > 0
+
+
+async def test_no_sale_costs_money_whatever_fee_its_source_makes_up():
+    world = World()
+    await turn(world, buy())
+    cash = world.ledger.balance.cash
+    world.show(market(fee_rate=1_000_000, fee_exponent=0))
+    await turn(world, sell())
+    assert (last_verdict(world).rule, world.ledger.balance.cash) == ("fee", cash)
+    world.show(market(fee_rate=70_000))
+    await turn(world, sell())
+    assert world.ledger.balance.cash > cash
+
+
 # -- risk plugins
 
 

@@ -706,6 +706,31 @@ def test_a_sale_is_not_bound_by_spending_limits():
     )
 
 
+def test_a_sale_takes_no_level_whose_fee_eats_it():
+    rows = {"yes_bids": ((480_000, usd(6)), (20_000, usd(100))), "fee_rate": 100_000, "fee_exponent": 0}
+    bench = Bench(market(**rows))
+    bench.hold(usd(20))
+    verdict = bench.judge(sell(), max_spread=900_000)  # 0.48 brings more than a fee of 0.10, 0.02 does not
+    assert reduced(verdict) == Reason.DEPTH
+    assert (verdict.order.shares, verdict.order.limit_price) == (usd(6), 480_000)
+    eaten = Bench(market(**(rows | {"fee_rate": 480_000})))
+    eaten.hold(usd(20))
+    assert denied(eaten.judge(sell(), max_spread=900_000)) == Reason.FEE
+
+
+def test_a_sale_so_small_that_rounding_eats_it_is_none():
+    for shares, expected in ((400, Reason.FEE), (500, None)):  # 220 micro-USD is the most that rounding takes
+        bench = Bench(market(min_size=0))
+        bench.hold(shares)
+        verdict = bench.judge(sell())
+        assert (denied(verdict) if expected else approved(verdict) and None) == expected
+
+
+def test_a_stake_too_small_for_a_lot_is_too_small_and_not_enough_held():
+    assert denied(Bench().judge(sizing="fixed", fixed_amount=1000)) == Reason.MIN_SIZE
+    approved(Bench().judge(sizing="fixed", fixed_amount=usd(5)))
+
+
 # -- risk plugins
 
 

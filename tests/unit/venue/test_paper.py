@@ -75,15 +75,18 @@ async def test_no_has_a_book_of_its_own(venue):
     assert (fill.price, fill.outcome) == (510_000, "no")
 
 
-async def test_depth_stays_taken_until_another_table_is_shown(venue):
+async def test_depth_stays_taken_until_its_market_is_quoted_anew(venue):
     table = asks((500_000, usd(10)))
     venue.show(table, NOON)
     assert sum(fill.shares for fill in await venue.submit(taker(1, usd(6)))) == usd(6)
     assert sum(fill.shares for fill in await venue.submit(taker(2, usd(6)))) == usd(4)
     venue.show(asks((500_000, usd(10))), NOON)  # the same quotes once more are no new depth
     assert await venue.submit(taker(3, usd(6))) == ()
+    venue.show(build([]), NOON)  # nor are they after a cycle in which their source was silent
+    venue.show(asks((500_000, usd(10))), NOON)
+    assert await venue.submit(taker(4, usd(6))) == ()
     venue.show(asks((500_000, usd(10)), quoted_at=LATER), NOON)
-    assert sum(fill.shares for fill in await venue.submit(taker(4, usd(6)))) == usd(6)
+    assert sum(fill.shares for fill in await venue.submit(taker(5, usd(6)))) == usd(6)
 
 
 async def test_the_same_order_gets_the_same_answer_and_trades_once(venue):

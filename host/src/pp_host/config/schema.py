@@ -149,7 +149,7 @@ class Deadlines(Section, frozen=True):
         seconds(
             "For each answer of a risk plugin, and for all answers of a cycle: who is late, or not asked any"
             " more, vetoes.",
-            most=60,
+            most=20,
         ),
     ] = 5
 

@@ -45,6 +45,17 @@ def _cumulative(levels: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...
     return tuple((price, depth := depth + size) for price, size in levels)
 
 
+def fee(case: Case) -> Denied | None:
+    """A sale takes no level whose price brings no more than its fee."""
+    if case.buying:
+        return None
+    best = case.levels[0][0]
+    case.levels = tuple(level for level in case.levels if case.brings(level[0]) > 0)
+    if not case.levels:
+        return Denied(Reason.FEE, f"takes all of the best price {best}")
+    return None
+
+
 def size(case: Case) -> Denied | None:
     """A purchase's size before any limit. Levels whose price leaves no edge are not taken."""
     if not case.buying:
@@ -59,8 +70,10 @@ def size(case: Case) -> Denied | None:
     equity = case.observed.equity
     stake = sizing.target(case.policy, probability=probability, cost=costs[0], equity=equity, held=held)
     case.shares = case.shares_for(stake)
-    if case.shares <= 0:
+    if stake <= 0:
         return Denied(Reason.ENOUGH_HELD, f"stake {stake + held} micro-USD, held {held}")
+    if case.shares <= 0:
+        return Denied(Reason.MIN_SIZE, f"stake {stake} micro-USD, less than {LOT} micro-shares cost")
     return None
 
 

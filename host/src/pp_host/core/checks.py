@@ -11,6 +11,7 @@ from pp_sdk.table import OPEN
 
 from pp_host.core import sizing
 from pp_host.core.case import Case
+from pp_host.fees import least_proceeds
 from pp_host.model import MICRO, PPM, Denied, Reason, TradingState
 
 # -- may it be judged at all ---------------------------------------------------------------------------------
@@ -173,6 +174,14 @@ def drawdown(case: Case) -> Denied | None:
     peak = case.ledger.marks.peak
     if case.buying and (peak - case.observed.equity) * PPM >= case.policy.max_drawdown_ppm * peak:
         return Denied(Reason.DRAWDOWN, f"equity {case.observed.equity} of a peak of {peak}")
+    return None
+
+
+def proceeds(case: Case) -> Denied | None:
+    """A sale so small that rounding could make it cost money is none."""
+    least = least_proceeds(case.shares, case.limit(case.shares), case.fee_rate, case.fee_exponent)
+    if not case.buying and least <= 0:
+        return Denied(Reason.FEE, f"{case.shares} micro-shares may bring {least} micro-USD")
     return None
 
 

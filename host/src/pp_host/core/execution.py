@@ -16,7 +16,7 @@ import anyio.lowlevel
 
 from pp_host.core.entries import EVENT_OF, Ack, Booked, Done, Doubt, Intent, Status, Void
 from pp_host.core.ledger import Ledger, misfit
-from pp_host.errors import InDoubt, VenueError
+from pp_host.errors import InDoubt, RecordError, VenueError
 from pp_host.limits import LIMITS
 from pp_host.model import Fill, Order
 from pp_host.ports import Ports, Record
@@ -31,7 +31,10 @@ async def place(order: Order, ports: Ports, ledger: Ledger, *, cause: int) -> tu
         void = Void(account=order.account, order=order.id, released=0, detail=reason, at=ports.clock.now())
         await ports.record.durable(write(ports.record, ledger, void, cause=cause))
         return ()
-    seq = write(ports.record, ledger, Intent.of(order, ports.clock.now()), cause=cause)
+    intent = Intent.of(order, ports.clock.now())
+    if objection := ledger.objection(intent):
+        raise RecordError(objection)
+    seq = write(ports.record, ledger, intent, cause=cause)
     try:
         await ports.record.durable(seq)
         await anyio.lowlevel.checkpoint_if_cancelled()

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from pp_host.core.entries import Booked, Deposit, Done, Intent, Marked, Void, booked
 from pp_host.errors import RecordError
+from pp_host.fees import FEE_STEP
 from pp_host.model import Fill, Holding, Outcome, Settlement
 
 DAY = 86_400_000_000
@@ -123,6 +124,14 @@ class Ledger:
         """Whether the venue's trade has been booked."""
         return trade in self._trades
 
+    def objection(self, intent: Intent) -> str:
+        """Why the order cannot be booked, or an empty string: to be asked before it is written down for good."""
+        if intent.order in self.open:
+            return f"order {intent.order} is open already"
+        if intent.reserve > max(self.balance.cash, 0):
+            return f"order {intent.order} reserves {intent.reserve} of {self.balance.cash} micro-USD in cash"
+        return ""
+
     # -- what the judge asks ---------------------------------------------------------------------------------
 
     def holdings(self) -> tuple[Holding, ...]:
@@ -204,8 +213,8 @@ class Ledger:
         self.marks = Watermarks(equity=event.equity, peak=event.peak, day=event.day, day_start=start)
 
     def _reserve(self, event: Intent, seq: int) -> None:
-        if event.order in self.open or event.reserve > self.balance.cash:
-            raise RecordError(f"order {event.order} is open already, or reserves more than the cash")
+        if objection := self.objection(event):
+            raise RecordError(objection)
         day = self._spend(event.plugin, event.at // DAY, event.reserve)
         self.open[event.order] = Pending(
             intent=event, seq=seq, day=day, reserve=event.reserve, shares=event.shares
@@ -319,4 +328,6 @@ def misfit(fill: Fill, order: Pending) -> str:
         return f"its price {fill.price} is worse than the limit {intent.limit_price}"
     if fill.side == "buy" and fill.amount + fill.fee > order.reserve:
         return f"it costs {fill.amount + fill.fee}, more than the reserve of {order.reserve}"
+    if fill.side == "sell" and fill.fee > fill.amount + 1 + FEE_STEP:
+        return f"its fee {fill.fee} is more than the {fill.amount} that it brings"
     return ""

@@ -16,7 +16,7 @@ from pp_host.core import telling
 from pp_host.core.book import Book
 from pp_host.core.entries import Advised, Decided, Judged, Lowered
 from pp_host.core.execution import place, reconcile
-from pp_host.core.observe import Moment, observe
+from pp_host.core.observe import Moment, observe, revalued
 from pp_host.core.policy import Budget, Policy
 from pp_host.core.risk import judge, tighten
 from pp_host.core.settle import settle
@@ -30,13 +30,12 @@ async def cycle(
     """One turn. `budgets` by plugin id: who is not in it may not trade. A dry run judges and places
     nothing."""
     moment = await _begin(ports, book)
-    observed = moment.observed
-    for answer in await ports.agents.decide(observed):
+    for answer in await ports.agents.decide(moment.observed):
         budget = budgets.get(answer.plugin.id)
         for decision in answer.decisions:
             wish = _wish(answer, decision, ports, book)
             state, now = _state(ports, book), ports.clock.now()
-            verdict = judge(wish, observed, book.ledger, policy, budget, state, run=book.run, now=now)
+            verdict = judge(wish, moment.observed, book.ledger, policy, budget, state, run=book.run, now=now)
             cause = _write_verdict(verdict, wish, moment, ports, cause=wish.seq)
             if not isinstance(verdict, Denied) and verdict.order.side == "buy":
                 verdict, cause = await _advised(verdict, wish, moment, ports, book, cause=cause)
@@ -45,7 +44,9 @@ async def cycle(
                 fills = await place(verdict.order, ports, book.ledger, cause=cause)
                 book.tally.placed(fills)
                 telling.fills(fills, ports.outputs)
-    return observed
+                if fills:
+                    moment = moment._replace(observed=revalued(moment.observed, book))
+    return moment.observed
 
 
 async def settle_only(ports: Ports, book: Book) -> Observed:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
 from pp_sdk.table import MarketRow, MarketTable, Row, build
 
 from pp_host.core.book import Book
@@ -70,6 +71,18 @@ def observe(sightings: Sequence[Sighting], book: Book, record: Record, now: int)
         seq=seq,
     )
     return Moment(observed, tuple(zip(tables, seen, strict=True)))
+
+
+def revalued(observed: Observed, book: Book) -> Observed:
+    """The same moment with the account as it stands now, after the orders of this cycle so far."""
+    balance = book.ledger.balance
+    return replace(
+        observed,
+        equity=balance.cash + balance.reserved + worth(observed.markets, book),
+        cash=balance.cash,
+        exposure=balance.exposure,
+        holdings=book.ledger.holdings(),
+    )
 
 
 def union(tables: Sequence[MarketTable]) -> tuple[MarketTable, int]:

@@ -3,7 +3,8 @@
 Laws: pure; integers and exact fractions, rounded against us. A check either denies, lowers what may be
 bought, or passes; nothing raises a size and nothing skips the table. Limits that guard against losing more
 (budgets, caps, price band, loss, drawdown, rate, advisers) bind purchases; a sale of what a plugin holds
-needs only a fresh quote, a spread that is no trap, and somebody to buy. Whatever is not known counts as the
+needs an open market, a fresh quote, a spread that is no trap, somebody to buy, the market's smallest size, and
+to bring more than its fee. Whatever is not known counts as the
 worst it could be.
 """
 
@@ -112,6 +113,7 @@ CHECKS: tuple[
     checks.spread,
     checks.price_band,
     caps.limit_price,
+    caps.fee,
     caps.size,
     caps.cap(Reason.MAX_SPEND, caps.max_spend),
     caps.cap(Reason.BUDGET_ORDER, caps.budget_order),
@@ -122,6 +124,7 @@ CHECKS: tuple[
     caps.cap(Reason.MAX_EXPOSURE, caps.max_exposure),
     caps.cap(Reason.CASH, caps.cash),
     caps.depth,
+    checks.proceeds,
     checks.budget_rate,
     checks.max_positions,
     checks.daily_loss,

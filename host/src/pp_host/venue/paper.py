@@ -1,9 +1,9 @@
 """A venue on paper: takers trade against the book that the cycle is looking at.
 
 Laws: nothing fills at an order's own price, only at the book's, best level first and never beyond the limit;
-a level that was taken stays taken until its market is quoted anew. An order is answered once: the same id gets
-the same trades again, also after a restart, and an id that was refused or forbidden stays refused. Orders and
-trades are one commit.
+a level that was taken stays taken until its market is quoted anew, or the host restarts. An order is answered
+once: the same id gets the same trades again, also after a restart, and an id that was refused or forbidden
+stays refused. Orders and trades are one commit.
 """
 
 from __future__ import annotations
@@ -51,10 +51,12 @@ class PaperVenue:
         self._db.close()
 
     def show(self, markets: MarketTable, now: int) -> None:
-        """A market quoted anew brings its own depth; one with the same quotes brings none."""
+        """A market quoted anew brings its own depth; one with the same quotes, or not shown, brings none."""
         self._markets, self._now = markets, now
         self._taken = {
-            level: taken for level, taken in self._taken.items() if taken[0] == self._quoted_at(level[0])
+            level: taken
+            for level, taken in self._taken.items()
+            if markets.get(level[0]) is None or taken[0] == self._quoted_at(level[0])
         }
 
     async def submit(self, order: Order) -> Sequence[Fill]:
