@@ -405,13 +405,13 @@ def test_the_doctor_says_which_walls_stand(tmp_path):
     def drawn(ok):
         console = narrow()
         walls = [{"name": name, "ok": ok, "proof": "seen", "remedy": ""} for name in ("mount", "seccomp")]
-        latched = doctor._check("kill latch", ok, "enough", "pp resume")
+        latched = doctor._check("trading", ok, "enough", "pp resume")
         doctor._draw(console, {"level": "L3", "walls": walls, "checks": [latched]})
         return console.file.getvalue()
 
     assert drawn(True).endswith("all walls stand\n")
     fallen = drawn(False)
     assert fallen.endswith("walls that do not stand: mount, seccomp\n")
-    assert "raised" in fallen.partition("Checks")[2]
+    assert "halted" in fallen.partition("Checks")[2]
     assert "missing" not in fallen.partition("Checks")[2]
     assert all(title in fallen for title in ("wall ", "check ", "state "))

@@ -17,7 +17,8 @@ from pp_sdk.table import MarketTable
 MICRO = 1_000_000
 
 Name = Annotated[str, Meta(max_length=255)]
-Text = Annotated[str, Meta(max_length=2000)]
+TEXT_MOST = 2000  # characters
+Text = Annotated[str, Meta(max_length=TEXT_MOST)]
 Micros = Annotated[int, Meta(ge=-(2**62), le=2**62)]
 
 YES = "yes"

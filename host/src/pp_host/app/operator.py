@@ -107,4 +107,4 @@ def status(home: Home) -> dict[str, Any]:
         summary = model.summary()
     finally:
         model.close()
-    return {"home": str(home.root), "running": False, "latched": read_latch(home.state), **summary}
+    return {"home": str(home.root), "running": False, "latched": halt_reason(home), **summary}

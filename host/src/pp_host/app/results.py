@@ -25,9 +25,8 @@ def plugin_facts(plugins: Sequence[Supervised]) -> list[dict[str, Any]]:
             "failures": plugin.failures,
             **({"dropped": plugin.dropped} if plugin.spec.kind == "output" else {}),
             "state": plugin.life.value,
-            "ended": "; ".join(
-                f"{e.outcome.value}: {e.detail}" for e in plugin.endings if e.outcome.value != "ok"
-            ),
+            "falls": plugin.falls,
+            "ended": f"{plugin.fall.outcome.value}: {plugin.fall.detail}" if plugin.fall else "",
         }
         for plugin in plugins
     ]

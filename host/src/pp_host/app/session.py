@@ -72,6 +72,8 @@ def run_session(home: Home, options: RunOptions, view: View) -> dict[str, Any]:
             facts = anyio.run(session.play)
         except BaseExceptionGroup as group:
             raise _sole(group) from group
+    if session.stopped:  # whoever asked for it waits: the record was verified when it was opened
+        return {**facts, "record": {"size": record.size, "root": record.root.hex(), "verified": None}}
     return {**facts, "record": record_facts(home)}
 
 
@@ -102,10 +104,15 @@ class Session:
         self._record, self._journal, self._run = record, Journal(record), run
         self._turns = 0
         self._killed = ""
-        self._hurry = False
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to stop before its cycles were over."""
+        return self._scope.cancel_called
 
     async def play(self) -> dict[str, Any]:
-        self._scope = anyio.CancelScope()
+        self._obey_halt()
+        self._scope, self._look = anyio.CancelScope(), anyio.CancelScope()
         config, journal = self._config, self._journal
         chosen = config.set_named(self._options.plugin_set) if self._options.plugin_set else config.enabled()
         enlisted = enlist(self._home, config, chosen, level=LEVEL, seed=self._options.seed)
@@ -137,8 +144,9 @@ class Session:
                 self._obey_halt()
                 journal.append("run.start", self._opening(stage, enlisted))
                 try:
-                    with self._scope:
-                        async with troupe.playing(hurry=lambda: self._hurry):
+                    async with troupe.staged():
+                        with self._scope:
+                            await troupe.start()
                             await self._perform(ports, stage, enlisted)
                 finally:
                     self._close_run(stage)
@@ -170,8 +178,8 @@ class Session:
 
     async def _last_look(self, ports: Ports, stage: Stage) -> None:
         """What the account is worth after the last trades, also when the run was stopped; never for long."""
-        if not self._killed and not self._hurry:
-            with anyio.move_on_after(LIMITS.supervision.drain_seconds, shield=True):
+        if not self._killed:
+            with anyio.move_on_after(LIMITS.supervision.drain_seconds, shield=True) as self._look:
                 await settle_only(ports, stage.book)
 
     @asynccontextmanager
@@ -208,19 +216,21 @@ class Session:
 
         handlers = {"status": status, "stop": stop, "kill": kill, "resume": resume, "record": record}
         async with ControlServer(self._home.state, handlers), anyio.create_task_group() as group:
-            group.start_soon(self._heed_signals)
+            group.start_soon(self._heed_signals, troupe)
             yield
             group.cancel_scope.cancel()
 
-    async def _heed_signals(self) -> None:
+    async def _heed_signals(self, troupe: Troupe) -> None:
         """Ctrl-C and SIGTERM stop; a second one does not wait for outputs. Never a kill."""
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async for _ in signals:
-                self._hurry = self._scope.cancel_called
-                self._scope.cancel()
-                self._view.say(
-                    "stopping; once more to skip waiting for outputs" if not self._hurry else "stopping now"
-                )
+                if self._scope.cancel_called:
+                    self._look.cancel()
+                    troupe.hurry()
+                    self._view.say("stopping now")
+                else:
+                    self._scope.cancel()
+                    self._view.say("stopping; once more to skip waiting for outputs")
 
     def _obey_halt(self) -> None:
         self._record.flush()
@@ -232,7 +242,7 @@ class Session:
         options = self._options
         return {
             "account": stage.book.ledger.account,
-            "mode": "tape" if stage.tape else str(options.mode),
+            "mode": str(options.mode),
             "plugins": [one.spec.ref.id for one in enlisted],
             "seed": options.seed,
             "config": self._config_digest(),
@@ -244,15 +254,17 @@ class Session:
         return hashlib.sha256(msgspec.json.encode(self._config)).hexdigest()
 
     def _status(self, stage: Stage, troupe: Troupe) -> dict[str, Any]:
+        latched = read_latch(self._home.state)
         return {
             "home": str(self._home.root),
             "running": True,
             "pid": os.getpid(),
             "run": self._run,
             "mode": self._options.mode,
+            "tape": stage.tape.digest if stage.tape else "",
             "cycles": self._turns,
-            "latched": read_latch(self._home.state),
-            "trading": TradingState.HALTED if read_latch(self._home.state) else stage.book.state,
+            "latched": latched,
+            "trading": stage.book.state if latched is None else TradingState.HALTED,
             "plugins": plugin_facts(troupe.plugins),
             **account_facts(stage),
             "record": {"size": self._record.size, "root": self._record.root.hex()},

@@ -68,12 +68,12 @@ def stage_of(home: Home, config: Config, options: RunOptions, journal: Journal, 
             clock=clock,
             book=book,
             venue=PaperVenue(home.state / "paper.db"),
-            moments=islice(count(start, step), options.cycles),
+            moments=islice(_every(step, start, clock), options.cycles),
             total=options.cycles,
             tape=None,
             finale=None,
         )
-    if not book.ledger.balance.deposits:
+    if not book.ledger.balance.deposits and config.account.cash_micros:
         deposit = Deposit(account=account, amount=config.account.cash_micros, at=stage.clock.now())
         book.ledger.apply(deposit, journal.append(EVENT_OF[Deposit], deposit))
     return stage
@@ -85,6 +85,13 @@ def _time(config: Config, options: RunOptions) -> tuple[int, int, SystemClock | 
         return DEMO_EPOCH, DEMO_STEP, VirtualClock(DEMO_EPOCH)
     clock = SystemClock()
     return clock.now(), round(config.host.cycle_seconds * SECOND), clock
+
+
+def _every(step: int, start: int, clock: SystemClock | VirtualClock) -> Iterator[int]:
+    """Moments `step` apart from `start` on. Those that have gone by when one is asked for are left out."""
+    for moment in count(start, step):
+        if moment + step > clock.now():
+            yield moment
 
 
 def _tape(config: Config, options: RunOptions) -> Tape | None:

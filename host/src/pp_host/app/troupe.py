@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
-from pp_sdk.types import Event
+from pp_sdk.types import TEXT_MOST, Event
 
 from pp_host.app.roster import Enlisted
 from pp_host.broker.table import Asker, Broker, Desk, Means
@@ -14,7 +14,7 @@ from pp_host.errors import PluginError, Refused
 from pp_host.limits import LIMITS
 from pp_host.ports import Clock, Record
 from pp_host.supervisor.hooks import PluginCaller
-from pp_host.supervisor.life import Life
+from pp_host.supervisor.life import Life, Outcome
 from pp_host.supervisor.outputs import OutputFan, OutputQueue
 from pp_host.supervisor.spec import PluginSpec
 from pp_host.supervisor.supervised import Supervised
@@ -45,47 +45,61 @@ class Troupe:
             OutputQueue(plugin, record) for plugin in self.plugins if plugin.spec.kind == "output"
         ]
         self.fan = OutputFan(self._queues)
+        self._patience = anyio.CancelScope()
 
     @asynccontextmanager
-    async def playing(self, *, hurry: Callable[[], bool]) -> AsyncIterator[None]:
-        """Start them all and wait until each has started or failed; on leaving tell the outputs the rest and stop.
-
-        PluginError when one did not come up, Refused when a wall is missing. `hurry`: do not wait for outputs.
-        """
-        async with anyio.create_task_group() as group:
-            async with anyio.create_task_group() as starting:
-                for plugin in self.plugins:
-                    starting.start_soon(group.start, plugin.live)
+    async def staged(self) -> AsyncIterator[None]:
+        """Room for the plugins, whatever is cancelled inside: on leaving the outputs are told the rest, then every
+        plugin is stopped and its end recorded."""
+        async with anyio.create_task_group() as self._group:
             for queue in self._queues:
-                group.start_soon(queue.run)
+                self._group.start_soon(queue.run)
             try:
-                self._check_started()
                 yield
             finally:
                 with anyio.CancelScope(shield=True):
-                    if not hurry():
-                        await self._drain()
-                    async with anyio.create_task_group() as stopping:
-                        for plugin in self.plugins:
-                            stopping.start_soon(plugin.stop)
-                group.cancel_scope.cancel()
+                    await self._drain()
+                    await self._stop()
+                self._group.cancel_scope.cancel()
+
+    async def start(self) -> None:
+        """Start them all and wait until each has started or failed.
+
+        PluginError when one did not come up, Refused when a wall is missing.
+        """
+        for plugin in self.plugins:
+            self._group.start_soon(plugin.live)
+        for plugin in self.plugins:
+            await plugin.tried.wait()
+        self._check_started()
+
+    def hurry(self) -> None:
+        """Do not wait any longer until the outputs have been told everything."""
+        self._patience.cancel()
 
     def _check_started(self) -> None:
         for plugin in self.plugins:
             if plugin.life is not Life.RUNNING:
                 if isinstance(plugin.trouble, Refused):  # a wall is missing: no fault of the plugin's
                     raise plugin.trouble
-                ending = plugin.endings[-1]
+                why = (
+                    f"{plugin.fall.outcome.value}: {plugin.fall.detail}" if plugin.fall else plugin.life.value
+                )
                 raise PluginError(
-                    f"{plugin.spec.ref.id} did not start: {ending.outcome.value}: {ending.detail}",
+                    f"{plugin.spec.ref.id} did not start: {why}",
                     hint=f"pp audit tail --plugin {plugin.spec.ref.id}; or run without it: enabled = false in pp.toml",
                 )
 
     async def _drain(self) -> None:
-        with anyio.move_on_after(LIMITS.supervision.drain_seconds):
+        with self._patience, anyio.move_on_after(LIMITS.supervision.drain_seconds):
             for queue in self._queues:
                 if queue.plugin.life is Life.RUNNING:
                     await queue.drained()
+
+    async def _stop(self) -> None:
+        async with anyio.create_task_group() as stopping:
+            for plugin in self.plugins:
+                stopping.start_soon(plugin.stop)
 
     def _changed(self, plugin: Supervised) -> None:
         if plugin.life is Life.RUNNING:
@@ -93,17 +107,18 @@ class Troupe:
         else:
             self.caller.dismiss(plugin)
         if plugin.life in (Life.BACKOFF, Life.QUARANTINED):
-            ending = plugin.endings[-1]
-            self.fan.notify(
-                Event(
-                    kind="plugin",
-                    at=self._clock.now(),
-                    text=f"{plugin.spec.ref.id} {plugin.life}: {ending.outcome.value}: {ending.detail}"[
-                        :2000
-                    ],
-                    fields={"plugin": plugin.spec.ref.id, "outcome": ending.outcome.value},
-                )
+            self._tell_fall(plugin)
+
+    def _tell_fall(self, plugin: Supervised) -> None:
+        outcome, detail = (plugin.fall.outcome, plugin.fall.detail) if plugin.fall else (Outcome.OK, "")
+        self.fan.notify(
+            Event(
+                kind="plugin",
+                at=self._clock.now(),
+                text=f"{plugin.spec.ref.id} {plugin.life}: {outcome.value}: {detail}"[:TEXT_MOST],
+                fields={"plugin": plugin.spec.ref.id, "outcome": outcome.value},
             )
+        )
 
 
 def _desk(broker: Broker, spec: PluginSpec) -> Desk:

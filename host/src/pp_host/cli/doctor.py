@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pp_host.cli.output import HomeOption, JsonOption, folding, printable, show
-from pp_host.errors import OperatorError
+from pp_host.errors import HostError, OperatorError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pp_host.home import Home
+
 DISK_LOW_BYTES = 1 << 30
-FAULTS = {"kill latch": "raised", "disk": "low"}  # everything else that is not ok is missing
+FAULTS = {"trading": "halted", "disk": "low"}  # everything else that is not ok is missing
 
 
 def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
@@ -46,7 +48,6 @@ def _home(path: Path | None) -> list[dict[str, Any]]:
 
     from pp_host.config import load
     from pp_host.home import Home
-    from pp_host.latch import read_latch
 
     try:
         home = Home.open(path)
@@ -54,7 +55,6 @@ def _home(path: Path | None) -> list[dict[str, Any]]:
     except OperatorError as error:
         return [_check("home", False, str(error), error.hint)]
     free = shutil.disk_usage(home.root).free
-    latch = read_latch(home.state)
     return [
         _check("home", True, str(home.root), ""),
         _check(
@@ -63,8 +63,18 @@ def _home(path: Path | None) -> list[dict[str, Any]]:
             f"{free >> 20} MB free",
             "free some disk: a record that cannot be written stops trading",
         ),
-        _check("kill latch", latch is None, latch or "not raised", "pp resume --reason ..."),
+        _trading(home),
     ]
+
+
+def _trading(home: Home) -> dict[str, Any]:
+    from pp_host.app.operator import halt_reason
+
+    try:
+        reason = halt_reason(home)
+    except HostError as error:
+        return _check("trading", False, str(error), error.hint)
+    return _check("trading", reason is None, reason or "allowed", "pp resume --reason ...")
 
 
 def _check(name: str, ok: bool, proof: str, remedy: str) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def draw_result(console: Console, result: dict[str, Any]) -> None:
     money.add_row("settled, unsettled", f"{result['settled']}, {result['unsettled']}")
     console.print(money)
     record = result["record"]
-    word = "record verified" if record["verified"] else "RECORD NOT VERIFIED"
+    word = "record verified" if record["verified"] else "record (pp audit verify checks it)"
     console.print(f"{word}: {record['size']} entries, root {record['root'][:16]}", markup=False)
     console.print(
         f"actions {result['actions_digest'][:16]}  run {result['run']}  home {result['home']}", markup=False

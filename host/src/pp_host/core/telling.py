@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pp_sdk.types import Event, Position, Proposal, RiskView
+from pp_sdk.types import TEXT_MOST, Event, Position, Proposal, RiskView
 
 from pp_host.core.entries import Decided, Judged
 from pp_host.core.ledger import Ledger
@@ -74,7 +74,7 @@ def verdict(judged: Judged, ports: Ports) -> None:
         "shares": judged.shares,
         "limit_price": judged.limit_price,
     }
-    ports.outputs.notify(Event(kind="verdict", at=ports.clock.now(), text=text[:2000], fields=fields))
+    ports.outputs.notify(Event(kind="verdict", at=ports.clock.now(), text=text[:TEXT_MOST], fields=fields))
 
 
 def fills(trades: Sequence[Fill], outputs: Outputs) -> None:

@@ -39,7 +39,8 @@ class OutputQueue:
             self._events.popleft()
             self.plugin.dropped += 1
         self._events.append(event_view(event, spec.detail, equity))
-        self._idle = anyio.Event()
+        if self._idle.is_set():
+            self._idle = anyio.Event()
         self._news.set()
 
     async def run(self) -> None:

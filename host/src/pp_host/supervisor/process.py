@@ -115,6 +115,7 @@ class PluginProcess:
             raise
         try:
             await process._shake_hands(now)
+            process._phase = Phase(1, in_call=False)  # from here on processor time is counted
         except PluginGone as gone:  # how it went says more than that it is gone
             with anyio.CancelScope(shield=True):
                 ending = await process.ended()
@@ -157,8 +158,9 @@ class PluginProcess:
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         if self._hello.done():
             return self._hello.result()
-        why = self._ended.result().detail if self._ended.done() else "it did not say hello in time"
-        raise PluginGone(f"{self._spec.ref.id}: {why}")
+        if self._ended.done():
+            raise PluginGone(f"{self._spec.ref.id}: {self._ended.result().detail}")
+        raise PluginTimeout(f"{self._spec.ref.id}: it did not say hello in time")
 
     async def call(self, method: str, body: Struct, *, fds: Sequence[int] = ()) -> Any:
         """The plugin's answer, of the type the protocol gives `method`; PluginError when no good one came."""

@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import anyio
-from anyio.abc import TaskStatus
 from msgspec import Struct
 
-from pp_host.errors import HostError, PluginGone, PluginViolation
+from pp_host.errors import HostError, PluginGone, PluginTimeout, PluginViolation, WallMissing
 from pp_host.ports import Clock, Record
 from pp_host.supervisor.life import RESTARTABLE, TRANSITIONS, Happening, Life, Outcome, Patience
 from pp_host.supervisor.process import Answering, Ending, PluginProcess
@@ -42,7 +41,9 @@ class Supervised:
         self.dropped = 0  # events an output was not told
         self.trouble: HostError | None = None
         self.pid = 0
-        self.endings: list[Ending] = []
+        self.falls = 0  # endings that were not asked for
+        self.fall: Ending | None = None  # the last of them
+        self.tried = anyio.Event()  # the first start is over, well or ill
         self._record = record
         self._clock = clock
         self._desk = desk
@@ -50,51 +51,64 @@ class Supervised:
         self._on_line = on_line
         self._patience = Patience()
         self._process: PluginProcess | None = None
+        self._starting = anyio.CancelScope()
         self._stopping = anyio.Event()
+        self._alive = False
+        self._over = anyio.Event()
 
-    async def live(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Run the plugin until it is stopped or given up. `task_status` reports the end of the first start."""
-        self._happened(Happening.START)
-        process = await self._start()
-        task_status.started()
-        while True:
-            ending = self.endings[-1] if process is None else self._ended(await process.ended())
-            self._process = None
-            if self.life is Life.STOPPING:
-                self._happened(Happening.GONE)
-                return
-            await self._fell(ending)
-            if self.life is not Life.BACKOFF:
-                return
-            self._happened(Happening.START)
-            process = await self._start()
-
-    async def _start(self) -> PluginProcess | None:
-        """A running process, or None and an ending that says why not."""
+    async def live(self) -> None:
+        """Run the plugin until it is stopped or given up."""
+        if self.life is not Life.NEW:  # it was stopped before this task had its first turn
+            return
+        self._alive = True
         try:
-            process = await PluginProcess.start(
-                self.spec,
-                self._desk(self.spec),
-                lambda line: self._on_line(self.spec.ref.id, line),
-                now=self._clock.now(),
-            )
-        except PluginViolation as error:
-            self.pid = 0
-            self._ended(Ending(Outcome.VIOLATION, str(error)))
-            return None
+            while await self._live_once():
+                pass
+        finally:
+            self.tried.set()
+            self._over.set()
+
+    async def _live_once(self) -> bool:
+        """One process from start to end; whether another follows."""
+        self._happened(Happening.START)
+        ending = await self._start()
+        if self._process is not None:
+            self.tried.set()
+            ending = self._ended(await self._process.ended())
+            self._process = None
+        if self.life is Life.STOPPING:
+            self._happened(Happening.GONE)
+            return False
+        await self._fell(ending)
+        return self.life is Life.BACKOFF
+
+    async def _start(self) -> Ending:
+        """A running process in `_process`, else why there is none."""
+        ending = Ending(Outcome.OK, "stopped while it started")
+        try:
+            with anyio.CancelScope() as self._starting:
+                self._process = await PluginProcess.start(
+                    self.spec,
+                    self._desk(self.spec),
+                    lambda line: self._on_line(self.spec.ref.id, line),
+                    now=self._clock.now(),
+                )
         except HostError as error:
             self.pid, self.trouble = 0, error
-            self._ended(Ending(Outcome.SETUP_ERROR, f"{error} ({error.hint})" if error.hint else str(error)))
-            return None
-        self._process, self.pid = process, process.pid
+            ending = self._ended(_unstarted(error))
+        if self._process is not None:
+            self._started(self._process)
+        return ending
+
+    def _started(self, process: PluginProcess) -> None:
+        self.pid = process.pid
         self._record.append(
             "plugin.start", self._start_subject(process), plugin=self.spec.ref, rule=self.spec.grant
         )
         if self.life is Life.STARTING:
             self._happened(Happening.READY)
-        else:  # it was told to stop while it started
+        else:  # it was told to stop as it came up
             process.end(Outcome.OK, "stopped")
-        return process
 
     def _start_subject(self, process: PluginProcess) -> dict[str, Any]:
         ref = self.spec.ref
@@ -110,7 +124,8 @@ class Supervised:
         }
 
     def _ended(self, ending: Ending) -> Ending:
-        self.endings.append(ending)
+        if ending.outcome is not Outcome.OK:
+            self.falls, self.fall = self.falls + 1, ending
         self._record.append(
             "plugin.exit",
             {
@@ -166,15 +181,30 @@ class Supervised:
         return violation
 
     async def stop(self) -> None:
-        """Ask it to stop, then make sure."""
-        if self.life in (Life.STOPPED, Life.STOPPING):
-            return
-        process = self._process
-        self._happened(Happening.STOP)
-        self._stopping.set()
-        if process is not None:
-            await process.stop()
+        """Ask it to stop, then make sure; on return its end is recorded."""
+        if self.life not in (Life.STOPPED, Life.STOPPING):
+            self._happened(Happening.STOP)
+            self._stopping.set()
+            self._starting.cancel()
+            if self._process is not None:
+                await self._process.stop()
+        if self._alive:
+            await self._over.wait()
 
     def _happened(self, happening: Happening) -> None:
         self.life = TRANSITIONS[(self.life, happening)]
         self._on_change(self)
+
+
+def _unstarted(error: HostError) -> Ending:
+    """Why no process came up. A missing wall stays missing: starting again would not help."""
+    match error:
+        case PluginViolation():
+            outcome = Outcome.VIOLATION
+        case PluginTimeout():
+            outcome = Outcome.TIMEOUT
+        case WallMissing():
+            outcome = Outcome.SETUP_ERROR
+        case _:
+            outcome = Outcome.ERROR
+    return Ending(outcome, f"{error} ({error.hint})" if error.hint else str(error))

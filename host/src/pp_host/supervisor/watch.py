@@ -16,7 +16,7 @@ from pp_host.limits import LIMITS, MIB
 
 
 class Phase(NamedTuple):
-    """Where a plugin stands: how many calls were made, and whether the last is under way."""
+    """Where a plugin stands: how many calls were made (being made ready is the first), and whether one is under way."""
 
     calls: int
     in_call: bool
@@ -35,7 +35,7 @@ class Watch:
         """Look every `watch_seconds`; return when the process is gone or was reported.
 
         A call, and the time between two calls, may use `cpu_seconds` each, counted from the first look at it.
-        Before the first call a plugin imports what it needs, which the time to load bounds.
+        Until it is ready a plugin imports what it needs, which the time to load bounds.
         """
         watched, began = Phase(0, in_call=False), 0.0
         while True:
