@@ -11,9 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
-from pp_host.app.founding import found_home
+from pp_host.app.founding import found_home, install_folder
 from pp_host.cli.main import main
 from pp_host.control import HostIdentity
+from pp_host.trust.keys import SigningKey
+from pp_host.trust.truststore import TrustStore
 
 PP = Path(sys.executable).with_name("pp")
 
@@ -134,3 +136,72 @@ def test_what_an_operator_does_meanwhile_is_written_down_by_the_running_host(hom
     assert host.poll() is None
     assert said("stop")[0] == 0
     assert said("audit", "verify")[0] == 0
+
+
+@pytest.mark.parametrize("how", ["stop", signal.SIGINT, "kill"])
+def test_whoever_ends_it_every_plugin_has_its_end_and_outputs_hear_of_it(home, host, said, how):
+    host.send_signal(how) if isinstance(how, signal.Signals) else said(how)
+    host.wait(20)
+    started, exited = entries(said, "plugin.start"), entries(said, "plugin.exit")
+    assert len(started) == 3
+    assert sorted(start["pid"] for start in started) == sorted(gone["pid"] for gone in exited)
+    assert {gone["outcome"] for gone in exited} == {"ok"}
+    told = [call["kind"] for call in entries(said, "plugin.call") if call["hook"] == "notify"]
+    assert told[-1] == "run.end"
+
+
+def test_a_start_can_be_left_and_leaves_no_process(home, said, tmp_path):
+    """One plugin takes long to come up; the others are running already when the operator loses patience."""
+    text = home.config_file.read_text()
+    slow = install_slow(home, tmp_path)
+    home.config_file.write_text(f'{text}\n[plugins."{slow}"]\n')
+    with subprocess.Popen([PP, "run", "--home", home.root], stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 60
+        while len(entries(said, "plugin.start")) < 3:
+            assert time.monotonic() < deadline
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+    assert sorted(s["pid"] for s in entries(said, "plugin.start")) == sorted(
+        e["pid"] for e in entries(said, "plugin.exit")
+    )
+    assert run_once_without(home, slow, said) == 0
+
+
+def install_slow(home, tmp_path):
+    folder = tmp_path / "slow"
+    folder.mkdir()
+    (folder / "plugin.yaml").write_text(SLOW)
+    (folder / "body.py").write_text(
+        "import time\nfrom pp_sdk import hookimpl\n\nclass Slow:\n    @hookimpl\n    def configure(self, config):\n"
+        "        time.sleep(600)\n\n    @hookimpl\n    def decide(self, observation):\n        return []\n\nplugin = Slow()\n"
+    )
+    key = SigningKey.read((home.keys / "dev").read_bytes(), bytes)
+    return install_folder(home, folder, key, TrustStore.open(home.trust_file))
+
+
+def run_once_without(home, plugin, said):
+    text = home.config_file.read_text()
+    home.config_file.write_text(
+        text.replace(f'[plugins."{plugin}"]\n', f'[plugins."{plugin}"]\nenabled = false\n')
+    )
+    return run_once(home).returncode
+
+
+SLOW = """schema: probablyprofit/plugin/v1
+id: test.slow
+version: 1.0.0
+kind: agent
+title: A test
+summary: Takes ten minutes to come up.
+license: MIT
+authors: [{name: Tester}]
+api: {sdk: ">=1,<2", python: ">=3.11"}
+entry: {module: body, object: plugin, runtime: python}
+hooks: [decide]
+capabilities:
+  - {use: market.read, reason: a}
+  - {use: decision.propose, max_order_usd: 1, max_day_usd: 1, reason: b}
+limits: {wall_seconds_per_call: 1}
+"""

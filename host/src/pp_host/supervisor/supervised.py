@@ -65,15 +65,15 @@ class Supervised:
             while await self._live_once():
                 pass
         finally:
-            self.tried.set()
+            self.tried.set()  # also when it was never tried
             self._over.set()
 
     async def _live_once(self) -> bool:
         """One process from start to end; whether another follows."""
         self._happened(Happening.START)
         ending = await self._start()
+        self.tried.set()
         if self._process is not None:
-            self.tried.set()
             ending = self._ended(await self._process.ended())
             self._process = None
         if self.life is Life.STOPPING:

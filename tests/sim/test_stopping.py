@@ -1,0 +1,107 @@
+"""Leaving the stage under a clock of its own: outputs are told the rest for so long, or until somebody is in a hurry."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import anyio
+import pytest
+from pp_host.app.troupe import Troupe
+from pp_host.limits import LIMITS
+from pp_host.supervisor.life import Life
+from pp_host.supervisor.outputs import OutputQueue
+from pp_sdk import Event
+
+from tests.sim.simloop import run
+
+EVENT = Event(kind="run.end", at=1, text="")
+SPEC = SimpleNamespace(
+    ref=SimpleNamespace(id="test.output"), kind="output", events={"run.end"}, detail="none", grant="g"
+)
+
+
+class Record:
+    def append(self, event, subject, **_):
+        return 1
+
+
+class SlowOutput:
+    """Stands for a running output that takes `seconds` for each event."""
+
+    spec = SPEC
+    life = Life.RUNNING
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+        self.told = self.calls = self.dropped = 0
+
+    async def call(self, method, body):
+        await anyio.sleep(self.seconds)
+        self.told += 1
+
+
+def staged(output):
+    troupe = Troupe([], Record(), SimpleNamespace(now=lambda: 1), lambda *_: None, advise_seconds=5)
+    troupe._queues.append(OutputQueue(output, Record()))
+    return troupe
+
+
+@pytest.mark.parametrize(
+    ("each", "hurried", "took", "told"),
+    [
+        (1, None, 2, 2),
+        (60, None, LIMITS.supervision.drain_seconds, 0),
+        (60, 1.5, 1.5, 0),
+    ],
+    ids=["told everything", "not for ever", "in a hurry"],
+)
+def test_outputs_are_told_the_rest_for_so_long(each, hurried, took, told):
+    async def main(loop):
+        output = SlowOutput(each)
+        troupe = staged(output)
+        async with anyio.create_task_group() as group, troupe.staged():
+            for queue in troupe._queues:
+                queue.put(EVENT, 0)
+                queue.put(EVENT, 0)
+            if hurried is not None:
+                group.start_soon(hurry, troupe)
+        return loop.time(), output.told
+
+    async def hurry(troupe):
+        await anyio.sleep(hurried)
+        troupe.hurry()
+
+    assert run(main, seed=1) == (took, told)
+
+
+def test_what_is_cancelled_inside_does_not_cancel_the_outputs():
+    async def main(loop):
+        output = SlowOutput(1)
+        troupe = staged(output)
+        async with troupe.staged():
+            with anyio.CancelScope() as scope:
+                scope.cancel()
+                await anyio.sleep_forever()
+            for queue in troupe._queues:
+                queue.put(EVENT, 0)
+        return output.told
+
+    assert run(main, seed=1) == 1
+
+
+def test_an_event_put_while_others_are_waited_for_is_waited_for_too():
+    async def main(loop):
+        output = SlowOutput(1)
+        queue = OutputQueue(output, Record())
+        async with anyio.create_task_group() as group:
+            group.start_soon(queue.run)
+            queue.put(EVENT, 0)
+            async with anyio.create_task_group() as waiting:
+                waiting.start_soon(queue.drained)
+                await anyio.sleep(0.5)
+                queue.put(EVENT, 0)
+            done = loop.time()
+            group.cancel_scope.cancel()
+        return done, output.told
+
+    assert run(main, seed=1) == (2, 2)
