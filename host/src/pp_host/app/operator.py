@@ -19,6 +19,7 @@ from pp_host.record.note import Verifier, load_key, load_verifier, vkey_path
 from pp_host.record.reader import RecordReader
 from pp_host.storage.read_model import ReadModel, Told
 from pp_host.trust.grants import Grant
+from pp_host.trust.store import Store
 
 COMMANDS = {"plugin.install": "allow", "plugin.refused": "deny", "trust.add": "allow"}
 """What a command writes down while a host may be running, and the verdict it stands for."""
@@ -45,6 +46,19 @@ def install_subject(grant: Grant) -> dict[str, str]:
         "keyid": grant.keyid,
         "grant": grant.file_digest,
     }
+
+
+def store_of(home: Home) -> Store:
+    """The home's store; an installation that was interrupted is finished or dropped, as the record tells."""
+    store = Store(home.store, home.grants)
+    store.finish(lambda: recorded_grants(home))
+    return store
+
+
+def recorded_grants(home: Home) -> dict[str, str]:
+    """Id to digest of the last grant in the record: a grant file that was swapped since is noticed."""
+    with RecordReader.open(home.state) as reader:
+        return {e.subject["id"]: e.subject["grant"] for e in reader.entries(("plugin.install",))}
 
 
 def record_operator(home: Home, event: str, subject: Mapping[str, Any]) -> int:

@@ -10,13 +10,13 @@ from typing import Any, TypeVar, get_args
 from pp_sdk.types import EventKind
 
 from pp_host import disk
+from pp_host.app.operator import recorded_grants, store_of
 from pp_host.config import Config, lines
 from pp_host.core.policy import Budget
 from pp_host.errors import OperatorError, Refused
 from pp_host.home import Home
 from pp_host.limits import LIMITS
 from pp_host.model import PluginRef
-from pp_host.record.reader import RecordReader
 from pp_host.supervisor.spec import PluginSpec
 from pp_host.trust.admit import VerifiedPlugin
 from pp_host.trust.capability import (
@@ -29,7 +29,6 @@ from pp_host.trust.capability import (
 )
 from pp_host.trust.grants import Grant
 from pp_host.trust.schema import validate_config
-from pp_host.trust.store import Store
 from pp_host.trust.truststore import TrustStore
 
 Held = TypeVar("Held", bound=Capability)
@@ -75,8 +74,7 @@ def _loaded(
 ) -> Iterator[tuple[VerifiedPlugin, Grant, dict[str, Any]]]:
     """Each plugin verified, with the grant that the record knows and settings that its schema allows."""
     trust = TrustStore.open(home.trust_file)
-    store = Store(home.store, home.grants)
-    recorded = _recorded_grants(home)
+    store, recorded = store_of(home), recorded_grants(home)
     for plugin in ids:
         verified, grant = store.load(plugin, trust)
         if recorded.get(plugin) != grant.file_digest:
@@ -90,12 +88,6 @@ def _loaded(
         except OperatorError as error:
             raise OperatorError(_located(home, plugin, str(error)), hint=error.hint) from None
         yield verified, grant, settings
-
-
-def _recorded_grants(home: Home) -> dict[str, str]:
-    """Id to digest of the last grant in the record: a grant file that was swapped since is noticed."""
-    with RecordReader.open(home.state) as reader:
-        return {e.subject["id"]: e.subject["grant"] for e in reader.entries(("plugin.install",))}
 
 
 def _located(home: Home, plugin: str, what: str) -> str:

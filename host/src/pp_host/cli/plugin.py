@@ -119,16 +119,18 @@ def sign(
 @app.command()
 def verify(file: PackageFile, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Check a package as install would, by the numbered checks; nothing is installed."""
-    from pp_host.trust import admit, store
+    from pp_host.app.operator import store_of
+    from pp_host.trust import admit
+    from pp_host.trust.store import read_package
     from pp_host.trust.truststore import TrustStore
 
     place = _open(home)
     existing(file, NO_PACKAGE)
     document: dict[str, Any] = {"ok": True, "check": None, "reason": ""}
     try:
-        package, sidecar = store.read_package(file)
+        package, sidecar = read_package(file)
         plugin = admit.verify(package, sidecar, TrustStore.open(place.trust_file), archive_name=file.name)
-        store.Store(place.store, place.grants).check_succession(plugin)
+        store_of(place).check_succession(plugin)
     except admit.Rejected as rejected:
         if not as_json:
             raise _hinted(rejected) from None
@@ -157,13 +159,12 @@ def install(
     as_json: JsonOption = False,
 ) -> None:
     """Verify a package, show what it asks for, and grant it."""
-    from pp_host.app.operator import install_subject, record_operator
+    from pp_host.app.operator import install_subject, record_operator, store_of
     from pp_host.trust.grants import Wish, read_wish
-    from pp_host.trust.store import Store
 
     place = _open(home)
     existing(file, NO_PACKAGE)
-    store = Store(place.store, place.grants)
+    store = store_of(place)
     offer = _offer(place, store, file, read_wish(grant) if grant else Wish())
     if not yes:
         _ask(offer, as_json=as_json)
@@ -175,11 +176,11 @@ def install(
 @app.command(name="list")
 def list_(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """What is installed, and what it was granted."""
+    from pp_host.app.operator import store_of
     from pp_host.cli.consent import draw_installed
-    from pp_host.trust.store import Store
 
     place = _open(home)
-    installed = Store(place.store, place.grants).installed()
+    installed = store_of(place).installed()
     document = {"plugins": [_facts(grant) for grant in installed]}
     show(document, lambda console: draw_installed(console, installed), as_json=as_json)
 
@@ -193,12 +194,12 @@ def show_(
     """One installed plugin, verified anew: what it is, and what it may do."""
     import msgspec
 
+    from pp_host.app.operator import store_of
     from pp_host.cli.consent import draw_plugin
-    from pp_host.trust.store import Store
     from pp_host.trust.truststore import TrustStore
 
     place = _open(home)
-    store = Store(place.store, place.grants)
+    store = store_of(place)
     near = [one.id for one in store.installed() if one.id.endswith(f".{plugin}")]
     if near:
         raise OperatorError(f"{plugin}: not installed", hint=f"did you mean {' or '.join(near)}?")

@@ -49,6 +49,15 @@ def write(path: Path, data: bytes, mode: int) -> None:
         raise OperatorError(f"{path}: cannot be written: {error.strerror}") from None
 
 
+def rename(old: Path, new: Path) -> None:
+    """Put `old` in the place of `new`, durably. Errors: OperatorError."""
+    try:
+        old.replace(new)
+        disk.sync_folder(new.parent)
+    except OSError as error:
+        raise OperatorError(f"{new}: cannot be written: {error.strerror}") from None
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold `folder` against every other process that asks for it; a killed holder lets go."""

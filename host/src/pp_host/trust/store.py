@@ -1,14 +1,16 @@
 """What is installed: packages by digest, and one grant per plugin that makes one of them current.
 
 Laws: a package is read once and verified from that buffer, at install and again at every start; no path is
-opened between the checks and the use. Files under a digest never change (0444). The grant is written last,
-so that a kill at any moment leaves the old plugin or the new one, and nothing in between.
+opened between the checks and the use. Files under a digest never change (0444). A new grant lies beside the old
+one until it has been recorded, and which of the two counts is what the record says: a kill at any moment leaves the
+old plugin or the new one, and nothing in between.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +24,8 @@ from pp_host.trust.envelope import SIDECAR_SUFFIX
 from pp_host.trust.grants import Grant, Wish
 from pp_host.trust.truststore import TrustStore
 from pp_host.trust.version import precedence
+
+_NEXT = ".next"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +55,32 @@ class Store:
         return Offer(plugin, sidecar, grants.propose(plugin, wish, granted_by=granted_by, now=now))
 
     def install(self, offer: Offer, record: Callable[[Grant], object]) -> None:
-        """Make an offer the current plugin of its id; `record` must make the grant durable before it counts."""
+        """Make an offer the current plugin of its id, from the moment that `record` has written it down durably."""
         digest, grant = offer.plugin.digest, offer.grant
         with files.locked(self.grants):
             self.check_succession(offer.plugin)
             files.write(self._package(digest), offer.plugin.archive, 0o444)
             files.write(self._sidecar(digest), offer.sidecar, 0o444)
+            files.write(self._next(grant.id), grant.encode(), 0o600)
             record(grant)
-            files.write(self.grants / f"{grant.id}.json", grant.encode(), 0o600)
+            files.rename(self._next(grant.id), self.grants / f"{grant.id}.json")
+
+    def finish(self, recorded: Callable[[], Mapping[str, str]]) -> None:
+        """Carry through what was recorded and then interrupted, and drop what was not.
+
+        recorded: the sha256 of each plugin's last recorded grant, by id
+        """
+        if not any(self.grants.glob(f".*{_NEXT}")):
+            return
+        with files.locked(self.grants):
+            digests = recorded()
+            for path in self.grants.glob(f".*{_NEXT}"):
+                plugin = path.name[1 : -len(_NEXT)]
+                data = files.read_guarded(path, LIMITS.package.config_bytes)
+                if hashlib.sha256(data).hexdigest() == digests.get(plugin):
+                    files.rename(path, self.grants / f"{plugin}.json")
+                else:
+                    path.unlink()
 
     def load(self, plugin_id: str, trust: TrustStore) -> tuple[VerifiedPlugin, Grant]:
         """The current plugin of an id, verified anew from the bytes that will run. Errors: Rejected, Refused."""
@@ -94,6 +116,9 @@ class Store:
             raise Rejected(
                 9, f"{current.id} was installed from {was} ({current.keyid[:16]}), this is from {now}"
             )
+
+    def _next(self, plugin_id: str) -> Path:
+        return self.grants / f".{plugin_id}{_NEXT}"
 
     def _package(self, digest: str) -> Path:
         return self.packages / f"{digest}{SUFFIX}"
