@@ -734,19 +734,17 @@ def test_a_stake_too_small_for_a_lot_is_too_small_and_not_enough_held():
 # -- risk plugins
 
 
-def opinions(*advice):
-    return [Opinion(plugin=ADVISER, call=1, advice=said) for said in advice]
+def opinion(advice):
+    return Opinion(plugin=ADVISER, call=1, advice=advice)
 
 
 def test_advice_may_only_tighten():
     verdict = Bench().judge()
     order = verdict.order
-    assert tighten(verdict, [], usd(5)) is verdict
-    assert tighten(verdict, opinions(Keep(), Shrink(shares=order.shares, reason="")), usd(5)) is verdict
-    assert tighten(verdict, opinions(Shrink(shares=2**62, reason="")), usd(5)) is verdict
-    smaller = tighten(
-        verdict, opinions(Shrink(shares=usd(20.009), reason="a"), Shrink(shares=usd(30), reason="b")), usd(5)
-    )
+    for as_it_was in (Keep(), Shrink(shares=order.shares, reason=""), Shrink(shares=2**62, reason="")):
+        assert tighten(verdict, opinion(as_it_was), usd(5)) is verdict
+    smaller = tighten(verdict, opinion(Shrink(shares=usd(20.009), reason="a")), usd(5))
+    assert tighten(smaller, opinion(Shrink(shares=usd(30), reason="b")), usd(5)) is smaller
     assert reduced(smaller) == Reason.ADVISER
     assert smaller.order.shares == usd(20)
     assert smaller.order.reserve == worst_cost(usd(20), order.limit_price, 0, 1)
@@ -755,11 +753,11 @@ def test_advice_may_only_tighten():
 
 def test_a_veto_silence_or_too_small_a_rest_is_a_denial():
     verdict = Bench().judge()
-    assert denied(tighten(verdict, opinions(Keep(), Veto(reason="no")), usd(5))) == Reason.ADVISER
-    assert denied(tighten(verdict, opinions(Keep(), None), usd(5))) == Reason.ADVISER_SILENT
-    assert denied(tighten(verdict, opinions(Shrink(shares=usd(5) - 1, reason="")), usd(5))) == Reason.ADVISER
-    assert denied(tighten(verdict, opinions(Shrink(shares=0, reason="")), 0)) == Reason.ADVISER
-    assert reduced(tighten(verdict, opinions(Shrink(shares=usd(5), reason="")), usd(5))) == Reason.ADVISER
+    assert denied(tighten(verdict, opinion(Veto(reason="no")), usd(5))) == Reason.ADVISER
+    assert denied(tighten(verdict, opinion(None), usd(5))) == Reason.ADVISER_SILENT
+    assert denied(tighten(verdict, opinion(Shrink(shares=usd(5) - 1, reason="")), usd(5))) == Reason.ADVISER
+    assert denied(tighten(verdict, opinion(Shrink(shares=0, reason="")), 0)) == Reason.ADVISER
+    assert reduced(tighten(verdict, opinion(Shrink(shares=usd(5), reason="")), usd(5))) == Reason.ADVISER
 
 
 # -- whatever comes

@@ -59,7 +59,6 @@ def hear_log_write(means: Means, asker: Asker, body: Raw) -> None:
         "plugin.log",
         {"level": line.level, "message": line.message},
         plugin=asker.plugin,
-        capability="log",
         verdict="allow",
     )
 

@@ -93,7 +93,7 @@ async def _advised(
         advice = ports.record.append("advice", advised, cause=opinion.call, plugin=opinion.plugin)
         if isinstance(left, Denied):
             continue
-        tightened = tighten(left, (opinion,), row.min_size if row else 0)
+        tightened = tighten(left, opinion, row.min_size if row else 0)
         if tightened is not left:
             left, cause = tightened, advice
     if left is verdict:

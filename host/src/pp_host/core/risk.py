@@ -11,7 +11,6 @@ worst it could be.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -48,20 +47,19 @@ def judge(
     return Reduced(order, *case.cut) if case.cut else Approved(order)
 
 
-def tighten(verdict: Approved | Reduced, opinions: Sequence[Opinion], min_size: int) -> Verdict:
-    """The verdict after the risk plugins have spoken: the same, smaller, or none. Silence is a veto."""
-    order = verdict.order
-    for opinion in opinions:
-        match opinion.advice:
-            case None:
-                return Denied(Reason.ADVISER_SILENT, opinion.plugin.id)
-            case Veto(reason=reason):
-                return Denied(Reason.ADVISER, f"{opinion.plugin.id}: {reason}")
-            case Shrink(shares=shares, reason=reason) if shares < order.shares:
-                if shares - shares % LOT < max(1, min_size):
-                    return Denied(Reason.ADVISER, f"{opinion.plugin.id}: {shares} micro-shares: {reason}")
-                order = _smaller(order, shares - shares % LOT)
-                verdict = Reduced(order, Reason.ADVISER, f"{opinion.plugin.id}: {reason}")
+def tighten(verdict: Approved | Reduced, opinion: Opinion, min_size: int) -> Verdict:
+    """The verdict after a risk plugin has spoken: the same, smaller, or none. Silence is a veto."""
+    order, who = verdict.order, opinion.plugin.id
+    match opinion.advice:
+        case None:
+            return Denied(Reason.ADVISER_SILENT, who)
+        case Veto(reason=reason):
+            return Denied(Reason.ADVISER, f"{who}: {reason}")
+        case Shrink(shares=shares, reason=reason) if shares < order.shares:
+            lots = shares - shares % LOT
+            if lots < max(1, min_size):
+                return Denied(Reason.ADVISER, f"{who}: {shares} micro-shares: {reason}")
+            return Reduced(_smaller(order, lots), Reason.ADVISER, f"{who}: {reason}")
     return verdict
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 import anyio
 import pluggy
 from pp_sdk.hooks import PROJECT, PluginHooks
-from pp_sdk.types import Advice, Proposal, RiskView, SnapshotRequest
+from pp_sdk.types import Proposal, RiskView, SnapshotRequest
 
 from pp_host.errors import PluginError
 from pp_host.model import Observed, Sighting
@@ -22,7 +22,7 @@ from pp_host.supervisor.proxy import PROXIES, Proxy, Shown
 from pp_host.supervisor.supervised import Supervised
 
 CAPABILITY: Mapping[str, str] = {
-    "snapshot": "market.source",
+    "snapshot": "",  # being asked for markets shows a source nothing
     "decide": "market.read",
     "advise": "risk.advise",
 }
@@ -93,10 +93,7 @@ class PluginCaller:
             called = await self._call("advise", cause, {"proposal": proposal, "view": view})
         finally:
             self._advised_seconds += anyio.current_time() - begun
-        return [
-            Opinion(plugin=one.proxy.plugin.spec.ref, call=one.seq, advice=_advice(one.answer))
-            for one in called
-        ]
+        return [Opinion(plugin=one.proxy.plugin.spec.ref, call=one.seq, advice=one.answer) for one in called]
 
     def _unasked(self, proxy: Proxy, cause: int) -> Opinion:
         why = f"not asked: advice has taken {self._advise_seconds:g} s in this cycle already"
@@ -159,8 +156,3 @@ async def _together(answers: Sequence[Awaitable[Any]]) -> list[Any]:
     if len(answers) == 1:  # no task for the common case: a tape with one agent makes 70,000 calls
         return [await answers[0]]
     return list(await asyncio.gather(*answers))
-
-
-def _advice(answer: Any) -> Advice | None:
-    advice: Advice | None = answer
-    return advice

@@ -66,7 +66,7 @@ class Rule(NamedTuple):
 
 
 RULES: dict[str, Rule] = {
-    "source": Rule(frozenset({"snapshot"}), frozenset({"market.read"})),
+    "source": Rule(frozenset({"snapshot"}), frozenset()),
     "agent": Rule(frozenset({"decide"}), frozenset({"market.read", "account.read", "decision.propose"})),
     "risk": Rule(frozenset({"advise"}), frozenset({"market.read", "account.read", "risk.advise"})),
     "output": Rule(frozenset({"notify"}), frozenset({"notify"})),
