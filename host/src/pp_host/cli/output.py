@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,10 +62,11 @@ def folding(*columns: str, title: str | None = None) -> Table:
 
 
 def complain(message: str, hint: str = "") -> None:
-    """Write an error, and its remedy where there is one, to stderr."""
-    sys.stderr.write(f"pp: error: {printable(message)}\n")
-    if hint:
-        sys.stderr.write(f"pp: hint: {printable(hint)}\n")
+    """Write an error, and its remedy where there is one, to stderr; the status says it where nobody reads that."""
+    with suppress(OSError):
+        sys.stderr.write(f"pp: error: {printable(message)}\n")
+        if hint:
+            sys.stderr.write(f"pp: hint: {printable(hint)}\n")
 
 
 def existing(path: Path, hint: str) -> None:
