@@ -7,7 +7,6 @@ trusts nobody.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -59,7 +58,7 @@ class TrustStore(Struct, frozen=True, forbid_unknown_fields=True):
     @classmethod
     def open(cls, path: Path) -> TrustStore:
         """Read the trust file. Errors: Refused when others could have written it, OperatorError."""
-        if not os.path.lexists(path):
+        if not files.exists(path):
             return cls()
         store = jsontext.read(files.read_guarded(path, LIMITS.package.config_bytes), cls, str(path))
         checked = cls()
