@@ -86,6 +86,7 @@ class PackageLimits:
         16  # tomllib's memory grows with a key's parts squared; 130,000 of them were fatal
     )
     key_bytes: int = 16 * KIB  # an OpenSSH key or passphrase file; an Ed25519 one has 500 bytes
+    patterns: int = 64  # of one trusted key, 128 characters each: they have to fit one entry of the record
     key_rounds: int = 64  # bcrypt; ssh-keygen's default is 24; 0.6 s measured
     tmp_mb_max: int = 64  # the most a manifest may ask for
     orders_per_minute_max: int = 600  # the most a manifest may ask for: ten a second
