@@ -78,3 +78,23 @@ def test_a_database_has_only_regular_files(tmp_path, suffix):
     with pytest.raises(OperatorError, match="not a regular file") as refused:
         disk.find_database(path, hint="move it away")
     assert refused.value.hint == "move it away"
+
+
+def test_what_is_created_is_new_and_whole(tmp_path, monkeypatch):
+    path = tmp_path / "key"
+    disk.create(path, b"one", 0o644)
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"one", 0o644)
+    with pytest.raises(FileExistsError):
+        disk.create(path, b"two")
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(FileExistsError):
+        disk.create(tmp_path / "link", b"two")
+    assert path.read_bytes() == b"one"
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        disk.create(tmp_path / "half", b"three")
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["key", "link"]

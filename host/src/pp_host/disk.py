@@ -66,19 +66,33 @@ def _is_regular(path: Path, hint: str) -> bool:
     return True
 
 
+def create(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Make `path` a file of these bytes, durably, or leave it absent. Errors: OSError, FileExistsError."""
+    _create(path, data, mode)
+    sync_folder(path.parent)
+
+
 def write(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Replace `path` by a file of these bytes, durably and all at once. Errors: OSError."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    _create(draft, data, mode)
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def _create(path: Path, data: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def sync_folder(folder: Path) -> None:

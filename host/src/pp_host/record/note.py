@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 import re
 from dataclasses import dataclass
 from hashlib import sha256
@@ -209,10 +208,6 @@ def _base64(text: str) -> bytes | None:
 
 def _write_new(path: Path, content: bytes, *, mode: int) -> None:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        disk.create(path, content, mode)
     except OSError as error:
         raise OperatorError(f"{path}: {error.strerror}", hint="keys are never overwritten") from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

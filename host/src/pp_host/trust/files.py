@@ -49,6 +49,17 @@ def write(path: Path, data: bytes, mode: int) -> None:
         raise OperatorError(f"{path}: cannot be written: {error.strerror}") from None
 
 
+def create(path: Path, data: bytes, mode: int) -> None:
+    """Make a new file of these bytes, durably. Errors: OperatorError, also where there is one already."""
+    try:
+        disk.create(path, data, mode)
+    except FileExistsError:
+        hint = "it is never overwritten; name another"
+        raise OperatorError(f"{path}: exists already", hint=hint) from None
+    except OSError as error:
+        raise OperatorError(f"{path}: cannot be written: {error.strerror}") from None
+
+
 def exists(path: Path) -> bool:
     """Whether there is anything at `path`. Errors: OperatorError where that cannot be known."""
     try:
