@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -73,6 +75,15 @@ def existing(path: Path, hint: str) -> None:
     """Errors: OperatorError with `hint` when there is nothing at `path`."""
     if not os.path.lexists(path):
         raise OperatorError(f"{path}: cannot be read: No such file or directory", hint=hint)
+
+
+def called() -> str:
+    """How whoever called this program calls it again, as a word for a shell."""
+    word = sys.argv[0]
+    found = shutil.which("pp")
+    if Path(word).name != "pp" or (found is not None and os.path.realpath(found) == os.path.realpath(word)):
+        return "pp"
+    return printable(shlex.quote(word))
 
 
 def printable(text: str) -> str:
