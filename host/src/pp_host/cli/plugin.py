@@ -120,17 +120,16 @@ def sign(
 @app.command()
 def verify(file: PackageFile, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Check a package as install would, by the numbered checks; nothing is installed."""
-    from pp_host.trust import admit, store
+    from pp_host.trust.admit import Rejected
+    from pp_host.trust.store import Store
     from pp_host.trust.truststore import TrustStore
 
     place = _open(home)
     existing(file, NO_PACKAGE)
     document: dict[str, Any] = {"ok": True, "check": None, "reason": ""}
     try:
-        package, sidecar = store.read_package(file)
-        plugin = admit.verify(package, sidecar, TrustStore.open(place.trust_file), archive_name=file.name)
-        store.Store(place.store, place.grants).check_succession(plugin)
-    except admit.Rejected as rejected:
+        plugin, _ = Store(place.store, place.grants).examine(file, TrustStore.open(place.trust_file))
+    except Rejected as rejected:
         if not as_json:
             raise _hinted(rejected) from None
         document = {"ok": False, "check": rejected.check, "reason": rejected.reason}
