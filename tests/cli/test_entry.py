@@ -80,3 +80,15 @@ def test_who_starts_pp_without_ctrl_c_keeps_it_so(tmp_path):
     )
     assert done.returncode == 1
     assert "ImportError" in done.stderr
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_the_status_says_it_where_nobody_reads_the_error(gone):
+    reader, writer = os.pipe()
+    if gone:
+        os.close(reader)
+    assert subprocess.run([PP, "bogus"], stderr=writer, check=False, timeout=60).returncode == 2
+    os.close(writer)
+    if not gone:
+        assert os.read(reader, 4096).startswith(b"pp: error: No such command")
+        os.close(reader)
