@@ -16,6 +16,7 @@ import typer
 from pp_host.app.founding import found_home
 from pp_host.cli import main as command_line
 from pp_host.cli.main import COMMANDS, Place, main
+from pp_host.cli.output import called
 from pp_host.errors import HostError, OperatorError, PluginError, RecordError, Refused, VenueError
 from pp_host.home import Home
 from pp_host.latch import read_latch
@@ -268,6 +269,36 @@ def test_init_twice_and_into_two_places(tmp_path, capsys):
     )
 
 
+@pytest.mark.parametrize(
+    ("word", "path", "shown"),
+    [
+        (".venv/bin/pp", "", ".venv/bin/pp"),
+        ("/opt/my tools/pp", "", "'/opt/my tools/pp'"),
+        ("bin/pp", "bin", "pp"),
+        ("/somewhere/pytest", "", "pp"),
+    ],
+)
+def test_what_to_type_next_begins_as_this_was_called(tmp_path, monkeypatch, word, path, shown):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "pp").touch(mode=0o700)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", path)
+    monkeypatch.setattr(sys, "argv", [word])
+    assert called() == shown
+
+
+def test_init_and_demo_tell_the_same_words_for_a_shell(tmp_path, capsys):
+    from pp_host.cli.run import draw_demo
+
+    home = tmp_path / "a home"
+    assert main(["init", str(home)]) == 0
+    assert f"\n  pp plugin list --home '{home}'\n" in capsys.readouterr().out
+    told = narrow()
+    result = {**RESULT, "home": str(home), "last_order": "abc"}
+    draw_demo(told, result)
+    assert f"\n  pp audit why abc --home '{home}'\n  pp plugin list --home '{home}'\n" in told.file.getvalue()
+
+
 # --- nothing an operator does is a bug of ours ---
 
 
@@ -344,6 +375,17 @@ def test_resume_lifts_what_is_halted_and_nothing_else(tmp_path, capsys, latch_lo
 # --- 80 columns ---
 
 
+RESULT = {
+    "plugins": [],
+    "verdicts": {},
+    "reasons": {},
+    **dict.fromkeys(("equity_start", "equity_end", "cash", "positions_cost", "fees", "realised"), 0),
+    **dict.fromkeys(("decisions", "orders", "fills", "settled", "unsettled"), 0),
+    "record": {"verified": True, "size": 0, "root": ""},
+    **dict.fromkeys(("actions_digest", "run", "home"), ""),
+}
+
+
 def narrow():
     from rich.console import Console
 
@@ -383,18 +425,8 @@ def test_ids_are_folded_and_never_cut(tmp_path):
         "state": "stopped",
         "ended": "",
     }
-    money = ("equity_start", "equity_end", "cash", "positions_cost", "fees", "realised")
-    counts = ("decisions", "orders", "fills", "settled", "unsettled")
-    result = {
-        "plugins": [plugin],
-        "verdicts": {},
-        "reasons": {},
-        **dict.fromkeys((*money, *counts), 0),
-        "record": {"verified": True, "size": 0, "root": ""},
-        **dict.fromkeys(("actions_digest", "run", "home"), ""),
-    }
     ran = narrow()
-    draw_result(ran, result)
+    draw_result(ran, {**RESULT, "plugins": [plugin]})
     assert plugin["id"] in cells(ran, 1)
     assert "\u2026" not in "".join(console.file.getvalue() for console in (installed, trusted, ran))
 

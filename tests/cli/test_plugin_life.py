@@ -205,6 +205,13 @@ def test_a_person_is_shown_what_it_may_do(home, package):
     assert "dev" in human(home, "trust", "list").stdout
 
 
+def test_a_person_is_shown_whose_key_it_is(home, package, done):
+    verified = human(home, "plugin", "verify", package)
+    first, second = verified.stdout.splitlines()
+    assert first.startswith(f"ok: {ID} 1.4.0 by dev, sha256 ")
+    assert second == f"keyid {done('plugin', 'verify', package)['keyid']}"
+
+
 @pytest.mark.parametrize(("answer", "status"), [(b"y\n", 0), (b"n\n", 3), (b"\n", 3)])
 def test_a_person_is_asked(home, package, answer, status):
     terminal, other = pty.openpty()
@@ -367,6 +374,15 @@ def test_keys_are_never_overwritten(tmp_path, publisher, pp):
     status, _, errors = pp("plugin", "keygen", tmp_path / "me")
     assert (status, errors.splitlines()[0]) == (1, f"pp: error: {tmp_path / 'me'}: exists already")
     assert (tmp_path / "me").read_bytes() == before
+    (tmp_path / "me").unlink()
+    before = (tmp_path / "me.pub").read_bytes()
+    status, _, errors = pp("plugin", "keygen", tmp_path / "me")
+    assert (status, errors.splitlines()[0]) == (1, f"pp: error: {tmp_path / 'me.pub'}: exists already")
+    assert (tmp_path / "me.pub").read_bytes() == before
+    assert not (tmp_path / "me").exists()
+    (tmp_path / "other").symlink_to(tmp_path / "elsewhere")
+    assert pp("plugin", "keygen", tmp_path / "other")[0] == 1
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_signing_refuses_what_would_not_verify(package, pp):
@@ -454,6 +470,16 @@ def test_the_end_of_an_id_is_recognised(package, pp, done):
         f"pp: error: momentum: not installed\npp: hint: did you mean {ID}?\n",
     )
     assert "pp plugin install FILE" in pp("plugin", "show", "mentum")[2]
+
+
+def test_an_id_that_ends_another_is_still_its_own(folder, tmp_path, done):
+    for name in ("a.relapse", "b.a.relapse"):
+        (folder / "plugin.yaml").write_text(MANIFEST.replace(ID, name))
+        packed = done("plugin", "pack", folder, "--out", tmp_path)["path"]
+        done("plugin", "sign", packed, "--dev")
+        done("plugin", "install", packed, "--yes")
+        assert done("plugin", "show", name)["id"] == name
+    assert done("plugin", "show", "a.relapse")["id"] == "a.relapse"
 
 
 def test_a_changed_package_is_signed_again(home, package, capsys):

@@ -29,7 +29,7 @@ def hits(pattern: re.Pattern[str], texts: dict[str, str]) -> list[str]:
     ]
 
 
-def test_every_module_states_its_laws(host, sdk):
+def test_every_module_says_what_it_is_for(host, sdk):
     assert [module.name for module in [*host, *sdk] if undescribed(module.tree)] == []
 
 

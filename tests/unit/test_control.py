@@ -524,3 +524,19 @@ def test_resume_asks_a_running_host(state):
 
     assert serve(state, {"resume": listen}, lambda: resume(state, "all clear", Entries(state))) == 9
     assert heard == ["all clear"]
+
+
+def test_a_folder_without_permission_is_not_a_silent_host(tmp_path):
+    with pytest.raises(NoHost):
+        ask(tmp_path, "status", timeout=1)
+    tmp_path.chmod(0)
+    try:
+        if os.access(tmp_path, os.R_OK):
+            pytest.skip("whoever runs this may read everything")
+        with pytest.raises(
+            OperatorError, match=r"control\.sock: cannot be reached: Permission denied"
+        ) as refused:
+            ask(tmp_path, "status", timeout=1)
+        assert refused.value.hint == f"{tmp_path} needs your permission to read and write"
+    finally:
+        tmp_path.chmod(0o700)

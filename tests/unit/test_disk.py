@@ -45,3 +45,56 @@ def test_a_failed_write_leaves_the_old_bytes_and_no_draft(tmp_path):
     with pytest.raises(OSError, match="folder"):
         disk.write(target, b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def descriptors():
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_no_descriptor_is_left_open_whatever_is_read(tmp_path):
+    (tmp_path / "file").write_bytes(b"12345")
+    (tmp_path / "file").chmod(0o644)
+    os.mkfifo(tmp_path / "fifo")
+    before = descriptors()
+    for path in (tmp_path, tmp_path / "fifo"):
+        with pytest.raises(OperatorError, match="not a regular file"):
+            disk.read(path, 10)
+    with pytest.raises(OperatorError, match="open to other users"):
+        disk.read(tmp_path / "file", 10, forbidden=0o077)
+    with pytest.raises(OperatorError, match="larger than"):
+        disk.read(tmp_path / "file", 4)
+    assert disk.read(tmp_path / "file", 5) == b"12345"
+    assert descriptors() == before
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal"])
+def test_a_database_has_only_regular_files(tmp_path, suffix):
+    path = tmp_path / "data.db"
+    assert disk.find_database(path, hint="") is False
+    path.touch()
+    assert disk.find_database(path, hint="") is True
+    (tmp_path / f"data.db{suffix}").unlink(missing_ok=True)
+    os.mkfifo(tmp_path / f"data.db{suffix}")
+    with pytest.raises(OperatorError, match="not a regular file") as refused:
+        disk.find_database(path, hint="move it away")
+    assert refused.value.hint == "move it away"
+
+
+def test_what_is_created_is_new_and_whole(tmp_path, monkeypatch):
+    path = tmp_path / "key"
+    disk.create(path, b"one", 0o644)
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"one", 0o644)
+    with pytest.raises(FileExistsError):
+        disk.create(path, b"two")
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(FileExistsError):
+        disk.create(tmp_path / "link", b"two")
+    assert path.read_bytes() == b"one"
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        disk.create(tmp_path / "half", b"three")
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["key", "link"]

@@ -42,7 +42,7 @@ class ProcessLimits:
     cpu_seconds_lifetime: int = 86_400  # RLIMIT_CPU is a backstop only; the host samples per call
     open_files: int = 64  # OpenSSH's children get 1; CPython's import needs a handful
     processes: int = 64  # RLIMIT_NPROC; seccomp forbids fork anyway
-    file_size_mb: int = 1  # RLIMIT_FSIZE; also bounds memfd
+    file_size_mb: int = 1  # RLIMIT_FSIZE, unless tmp_mb grants more
     stack_mb: int = 8  # Linux's own default
     stdout_bytes_per_minute: int = 256 * KIB  # above it a plugin is flooding and is ended
     stdout_lines_per_second: int = 200  # more than a person reads; the rest is counted, not shown
@@ -86,6 +86,7 @@ class PackageLimits:
         16  # tomllib's memory grows with a key's parts squared; 130,000 of them were fatal
     )
     key_bytes: int = 16 * KIB  # an OpenSSH key or passphrase file; an Ed25519 one has 500 bytes
+    patterns: int = 64  # of one trusted key, 128 characters each: they have to fit one entry of the record
     key_rounds: int = 64  # bcrypt; ssh-keygen's default is 24; 0.6 s measured
     tmp_mb_max: int = 64  # the most a manifest may ask for
     orders_per_minute_max: int = 600  # the most a manifest may ask for: ten a second
@@ -118,7 +119,7 @@ class ControlLimits:
     kill_answer_seconds: float = 1.0  # then the host is ended
     exit_seconds: float = 5.0  # from SIGKILL to a process that is certainly gone
     lock_seconds: float = 2.0  # for a killed host's children to drop its lock
-    stop_seconds: float = 20.0  # a stopping host bounds itself to 15
+    stop_seconds: float = 20.0  # 13 for its end (last look, outputs, plugins), and sends in flight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

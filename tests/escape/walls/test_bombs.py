@@ -32,6 +32,8 @@ def test_disk_where_tmp_is_granted(imprison):
         assert prisoner.tries("list_folder", "/tmp") == {"value": ["small"]}
         assert prisoner.tries("fill_file", "/tmp/large", 2 << 20) == {"errno": "EFBIG"}
         assert prisoner.tries("raw", 90, 0, 0) == {"errno": "EPERM"}
+    with imprison(tmp_mb=4, file_size_mb=4) as prisoner:
+        assert prisoner.tries("fill_file", "/tmp/large", 2 << 20) == {"value": 2 << 20}
     with imprison(tmp_mb=1, file_size_mb=8) as prisoner:
         assert prisoner.tries("fill_file", "/tmp/large", 2 << 20) == {"errno": "ENOSPC"}
 

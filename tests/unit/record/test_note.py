@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -209,3 +210,15 @@ def test_missing_keys_are_named(tmp_path):
         with pytest.raises(OperatorError, match=r"record: No such file") as refusal:
             load(tmp_path / "record")
         assert refusal.value.hint == hint
+
+
+def test_a_key_without_permission_is_not_a_missing_one(tmp_path):
+    generate_key(tmp_path / "record", "example.com/ours")
+    for load, name in ((load_key, "record"), (load_verifier, "record.vkey")):
+        load(tmp_path / name)
+        (tmp_path / name).chmod(0)
+        if os.access(tmp_path / name, os.R_OK):
+            pytest.skip("whoever runs this may read everything")
+        with pytest.raises(OperatorError, match=f"{name}: Permission denied") as refusal:
+            load(tmp_path / name)
+        assert refusal.value.hint == "it has to be a file that you may read"

@@ -28,7 +28,7 @@ def test_only_regular_files_are_read(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OperatorError, match="pipe: not a regular file"):
         files.read(tmp_path / "pipe", 10)
-    with pytest.raises(OperatorError, match="cannot be read: Is a directory"):
+    with pytest.raises(OperatorError, match="not a regular file"):
         files.read(tmp_path, 10)
     with pytest.raises(OperatorError, match="cannot be read: No such file"):
         files.read(tmp_path / "absent", 10)
@@ -93,3 +93,23 @@ def test_locked_keeps_a_second_holder_out(tmp_path):
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     finally:
         os.close(descriptor)
+
+
+def test_absent_is_not_unreadable(tmp_path):
+    folder = tmp_path / "folder"
+    assert (files.exists(folder), files.within(folder, ".json")) == (False, [])
+    folder.mkdir()
+    for name in ("b.json", "a.json", "c.txt"):
+        (folder / name).touch()
+    assert files.exists(folder / "a.json")
+    assert [path.name for path in files.within(folder, ".json")] == ["a.json", "b.json"]
+    folder.chmod(0)
+    try:
+        if os.access(folder, os.R_OK):
+            pytest.skip("whoever runs this may read everything")
+        with pytest.raises(OperatorError, match=r"a\.json: cannot be read: Permission denied"):
+            files.exists(folder / "a.json")
+        with pytest.raises(OperatorError, match=r"folder: cannot be read: Permission denied"):
+            files.within(folder, ".json")
+    finally:
+        folder.chmod(0o700)

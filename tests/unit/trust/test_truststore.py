@@ -3,9 +3,12 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 
+import msgspec
 import pytest
 from pp_host.errors import OperatorError, Refused
-from pp_host.trust.truststore import TrustStore, enrol
+from pp_host.limits import LIMITS
+from pp_host.trust.capability import OFFERED
+from pp_host.trust.truststore import TrustStore, enrol, succeeding
 
 
 def test_round_trip(tmp_path, trust, stranger):
@@ -146,3 +149,29 @@ def test_a_symlink_is_refused(tmp_path, trust, target):
     (tmp_path / "trust.json").symlink_to(target)
     with pytest.raises(OperatorError, match="cannot be read"):
         TrustStore.open(tmp_path / "trust.json")
+
+
+def test_patterns_of_one_key_are_bounded(publisher):
+    patterns = [f"org.example.p{number}" for number in range(LIMITS.package.patterns + 1)]
+    assert len(enrol(publisher.public.line(), "k", patterns[:-1], None).plugins) == 64
+    with pytest.raises(OperatorError, match="^65 patterns: more than 64$") as refused:
+        enrol(publisher.public.line(), "k", patterns, None)
+    assert refused.value.hint == "`prefix.*` covers every id below it"
+
+
+def test_the_longest_entry_fits_the_record(publisher):
+    longest = ["a" * 126 + f"{number:02d}" for number in range(LIMITS.package.patterns)]
+    key = enrol(publisher.public.line(), "k" * 64, longest, sorted(OFFERED) * 99)
+    assert len(msgspec.json.encode(key)) < LIMITS.record.entry_bytes // 4
+
+
+def test_a_successor_keeps_name_and_ceiling(trust, publisher, stranger, tmp_path):
+    narrow = trust.with_key(enrol(stranger.public.line(), "k", ["a.b"], ["market.read"]))
+    wider, others = succeeding(enrol(stranger.public.line(), "", ["a.*"], None), narrow, "", tmp_path)
+    assert (wider.name, wider.plugins, wider.max_capabilities) == ("k", ("a.*",), ("market.read",))
+    assert others == trust
+    new = enrol(stranger.public.line(), "k", ["a.b"], None)
+    assert succeeding(new, trust, "k", tmp_path) == (new, trust)
+    for name, patterns in (("other", ["a.*"]), ("", ["a.b"])):
+        with pytest.raises(OperatorError, match="enrolled already as k"):
+            succeeding(enrol(stranger.public.line(), name, patterns, None), narrow, name, tmp_path)

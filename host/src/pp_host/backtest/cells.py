@@ -57,7 +57,7 @@ def moment_or_none(value: float | None) -> int | None:
 
 
 def price(value: float | None) -> int:
-    """Dollars to the nearest micro-USD; Decimal sees every digit of the float."""
+    """Dollars to the nearest micro-USD, of the float's own value: 28 digits of it, where six count."""
     if value is None:
         raise OperatorError("no price", hint=PRICE_HINT)
     if not 0 <= value <= 1:

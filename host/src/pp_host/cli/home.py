@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pp_host.cli.output import HomeOption, JsonOption, printable, show
+from pp_host.cli.output import HomeOption, JsonOption, called, printable, show
 from pp_host.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -47,8 +47,9 @@ def _draw_home(console: Console, home: Home) -> None:
         "",
         "Next:",
     ]
+    pp = called()
     lines += [
-        f"  pp {words} --home {root}"
+        f"  {pp} {words} --home {root}"
         for words in ("run --once", "doctor", "plugin list", "config check", "run")
     ]
     console.print("\n".join(lines), markup=False, soft_wrap=True)

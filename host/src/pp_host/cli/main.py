@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
@@ -19,10 +18,10 @@ from typing import Annotated, Any, NamedTuple
 import typer
 import typer.main
 
+from pp_host.cli.entry import INTERRUPTED
 from pp_host.cli.output import complain
 from pp_host.errors import HostError, OperatorError
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells count
 INTERNAL = 70  # EX_SOFTWARE of sysexits.h
 USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[
     0
@@ -55,17 +54,6 @@ COMMANDS: Mapping[str, Place] = MappingProxyType(
         ),
     }
 )
-
-
-def run() -> None:
-    """The entry point of the distribution."""
-    status = main(sys.argv[1:])
-    try:
-        sys.stdout.flush()
-    except OSError:  # a closed pipe, a full disk: what was to be told did not arrive
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = status or 1
-    sys.exit(status)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,16 +64,26 @@ def folding(*columns: str, title: str | None = None) -> Table:
 
 
 def complain(message: str, hint: str = "") -> None:
-    """Write an error, and its remedy where there is one, to stderr."""
-    sys.stderr.write(f"pp: error: {printable(message)}\n")
-    if hint:
-        sys.stderr.write(f"pp: hint: {printable(hint)}\n")
+    """Write an error, and its remedy where there is one, to stderr; the status says it where nobody reads that."""
+    with suppress(OSError):
+        sys.stderr.write(f"pp: error: {printable(message)}\n")
+        if hint:
+            sys.stderr.write(f"pp: hint: {printable(hint)}\n")
 
 
 def existing(path: Path, hint: str) -> None:
     """Errors: OperatorError with `hint` when there is nothing at `path`."""
     if not os.path.lexists(path):
         raise OperatorError(f"{path}: cannot be read: No such file or directory", hint=hint)
+
+
+def called() -> str:
+    """How whoever called this program calls it again, as a word for a shell."""
+    word = sys.argv[0]
+    found = shutil.which("pp")
+    if Path(word).name != "pp" or (found is not None and os.path.realpath(found) == os.path.realpath(word)):
+        return "pp"
+    return printable(shlex.quote(word))
 
 
 def printable(text: str) -> str:

@@ -51,13 +51,14 @@ def keygen(
     if not out.name:
         raise OperatorError(f"{out}: a folder, not a file", hint="name the key's file, such as my-key")
     public = out.with_name(out.name + ".pub")
-    for path in (out, public):
-        if path.exists():
-            raise OperatorError(f"{path}: exists already", hint="keys are never overwritten; name another")
     passphrase = _passphrase_in(passphrase_file) if passphrase_file else None
     key = SigningKey.generate()
-    files.write(out, key.openssh(passphrase), 0o600)
-    files.write(public, key.public.line(out.name).encode() + b"\n", 0o644)
+    files.create(out, key.openssh(passphrase), 0o600)
+    try:
+        files.create(public, key.public.line(out.name).encode() + b"\n", 0o644)
+    except OperatorError:
+        out.unlink()
+        raise
     if passphrase is None:
         name = printable(str(out))
         sys.stderr.write(f"pp: warning: {name} has no passphrase: whoever reads it can sign in your name\n")
@@ -120,18 +121,15 @@ def sign(
 def verify(file: PackageFile, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Check a package as install would, by the numbered checks; nothing is installed."""
     from pp_host.app.operator import store_of
-    from pp_host.trust import admit
-    from pp_host.trust.store import read_package
+    from pp_host.trust.admit import Rejected
     from pp_host.trust.truststore import TrustStore
 
     place = _open(home)
     existing(file, NO_PACKAGE)
     document: dict[str, Any] = {"ok": True, "check": None, "reason": ""}
     try:
-        package, sidecar = read_package(file)
-        plugin = admit.verify(package, sidecar, TrustStore.open(place.trust_file), archive_name=file.name)
-        store_of(place).check_succession(plugin)
-    except admit.Rejected as rejected:
+        plugin, _ = store_of(place).examine(file, TrustStore.open(place.trust_file))
+    except Rejected as rejected:
         if not as_json:
             raise _hinted(rejected) from None
         document = {"ok": False, "check": rejected.check, "reason": rejected.reason}
@@ -145,7 +143,7 @@ def verify(file: PackageFile, home: HomeOption = None, as_json: JsonOption = Fal
         "keyid": plugin.keyid,
     }
     line = f"ok: {described.id} {described.version} by {plugin.publisher}, sha256 {plugin.digest}"
-    show(document, _told(line), as_json=as_json)
+    show(document, _told(line, f"keyid {plugin.keyid}"), as_json=as_json)
 
 
 @app.command()
@@ -200,8 +198,9 @@ def show_(
 
     place = _open(home)
     store = store_of(place)
-    near = [one.id for one in store.installed() if one.id.endswith(f".{plugin}")]
-    if near:
+    ids = [one.id for one in store.installed()]
+    near = [one for one in ids if one.endswith(f".{plugin}")]
+    if near and plugin not in ids:
         raise OperatorError(f"{plugin}: not installed", hint=f"did you mean {' or '.join(near)}?")
     verified, grant = store.load(plugin, TrustStore.open(place.trust_file))
     document = _facts(grant) | {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pp_host.cli.output import HomeOption, JsonOption, cents, folding, printable, show
+from pp_host.cli.output import HomeOption, JsonOption, called, cents, folding, printable, show
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,13 +76,11 @@ def demo(
 
 def draw_demo(console: Console, result: dict[str, Any]) -> None:
     draw_result(console, result)
-    home = result["home"]
-    order = result.get("last_order")
+    pp, home, order = called(), printable(shlex.quote(result["home"])), result.get("last_order")
+    lines = ["plugin list", "audit tail", "audit verify", "run --once", "doctor"]
     console.print("\nNext:")
-    if order:
-        console.print(f"  .venv/bin/pp audit why {order} --home {home}", markup=False)
-    for line in ("plugin list", "audit tail", "audit verify", "run --once", "doctor"):
-        console.print(f"  .venv/bin/pp {line} --home {home}", markup=False)
+    for words in [f"audit why {order}", *lines] if order else lines:
+        console.print(f"  {pp} {words} --home {home}", markup=False, soft_wrap=True)
 
 
 def draw_result(console: Console, result: dict[str, Any]) -> None:

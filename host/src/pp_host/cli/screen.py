@@ -1,15 +1,20 @@
-"""What a person sees while a session runs: a progress bar and the lines of output plugins, escaped."""
+"""What a person sees while a session runs: a progress bar and the lines of output plugins, escaped.
+
+Laws: a session never waits for its screen, and goes on without one.
+"""
 
 from __future__ import annotations
 
-import sys
 from types import TracebackType
-from typing import Self
+from typing import IO, Self, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pp_host.cli.outlet import Outlet
 from pp_host.cli.output import printable
+
+STDERR = 2
 
 
 class Screen:
@@ -17,7 +22,9 @@ class Screen:
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
-        self._console = Console(file=sys.stderr, highlight=False, emoji=False, markup=False)
+        self._outlet = Outlet(STDERR)
+        file = cast("IO[str]", self._outlet)
+        self._console = Console(file=file, highlight=False, emoji=False, markup=False)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -37,6 +44,7 @@ class Screen:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
+        self._outlet.close()
 
     def say(self, text: str) -> None:
         """One line about the session itself."""

@@ -15,7 +15,7 @@ from pp_host.limits import LIMITS
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pp_host.trust.truststore import TrustedKey, TrustStore
+    from pp_host.trust.truststore import TrustedKey
 
 app = typer.Typer(help="Publishers whose signatures count here.", no_args_is_help=True)
 
@@ -43,7 +43,7 @@ def add(
     from pp_host.app.operator import record_operator
     from pp_host.home import Home
     from pp_host.trust import files
-    from pp_host.trust.truststore import TrustStore, enrol
+    from pp_host.trust.truststore import TrustStore, enrol, succeeding
 
     place = Home.open(home)
     existing(key, "name the file of the publisher's public key; yours is made by pp plugin keygen")
@@ -54,11 +54,14 @@ def add(
         raise OperatorError(f"{key}: {error}", hint=error.hint) from None
     with files.locked(place.root):
         store = TrustStore.open(place.trust_file)
-        publisher, store = _succeeding(publisher, store, name, place.trust_file)
-        changed = store.with_key(publisher)
+        old = store.find(publisher.keyid)
+        publisher, others = succeeding(publisher, store, name, place.trust_file)
+        changed = others.with_key(publisher)
         document = _facts(publisher)
         record_operator(place, "trust.add", document)
         changed.save(place.trust_file)
+    if old is not None:
+        _tell_change(old, publisher)
     show(document, lambda console: _draw(console, (publisher,)), as_json=as_json)
 
 
@@ -72,28 +75,9 @@ def list_(home: HomeOption = None, as_json: JsonOption = False) -> None:
     show({"keys": [_facts(key) for key in keys]}, lambda console: _draw(console, keys), as_json=as_json)
 
 
-def _succeeding(new: TrustedKey, store: TrustStore, name: str, file: Path) -> tuple[TrustedKey, TrustStore]:
-    """What is to be enrolled, and the store without the entry whose patterns it replaces, if there is one.
-
-    A name and a ceiling outlive their patterns unless a ceiling is named: nothing widens unasked.
-    """
-    import msgspec
-
-    old = store.find(new.keyid)
-    if old is None:
-        return new, store
-    ceiling = old.max_capabilities if new.max_capabilities is None else new.max_capabilities
-    if (name or old.name) != old.name or (new.plugins, ceiling) == (old.plugins, old.max_capabilities):
-        what = f"trusted key {name or old.name}: enrolled already as {old.name} ({old.keyid[:16]})"
-        hint = f"it stands in {file}; the same command with other --plugins replaces its patterns"
-        raise OperatorError(what, hint=hint)
+def _tell_change(old: TrustedKey, new: TrustedKey) -> None:
     was, now = ", ".join(old.plugins), ", ".join(new.plugins)
     sys.stderr.write(printable(f"pp: note: {old.name} is enrolled already for {was}; now for {now}") + "\n")
-    others = tuple(key for key in store.keys if key is not old)
-    return (
-        msgspec.structs.replace(new, name=old.name, max_capabilities=ceiling),
-        msgspec.structs.replace(store, keys=others),
-    )
 
 
 def _facts(key: TrustedKey) -> dict[str, Any]:

@@ -106,7 +106,7 @@ class Risk(Section, frozen=True):
         100 * MICRO
     )
     max_positions: Annotated[
-        int, Meta(ge=0, le=100_000, description="How many positions may be open at once.")
+        int, Meta(ge=0, le=100_000, description="In how many markets money may be at work at once.")
     ] = 50
     max_daily_loss_micros: Annotated[int, usd("A loss since 00:00 UTC that stops new positions.")] = (
         100 * MICRO

@@ -6,6 +6,7 @@ its own. Every wait has an end.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -90,6 +91,9 @@ def ask(state: Path, method: str, body: Ask | None = None, *, timeout: float) ->
     except (FileNotFoundError, ConnectionRefusedError):
         raise NoHost(f"{state.parent}: no host is running", hint="pp run starts one") from None
     except (OSError, ProtocolError, msgspec.DecodeError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EACCES:
+            what = f"{state / SOCKET}: cannot be reached: {error.strerror}"
+            raise OperatorError(what, hint=f"{state} needs your permission to read and write") from None
         hint = "pp kill halts it in any case"
         raise OperatorError(f"{state / SOCKET}: the host does not answer: {error}", hint=hint) from None
     raise (Refused if trouble.refused else OperatorError)(trouble.message, hint=trouble.hint)

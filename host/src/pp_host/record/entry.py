@@ -24,10 +24,10 @@ from pp_host.limits import LIMITS
 EVENTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "host.start": "A host took the writer lock and began a session.",
-        "host.stop": "It ended in good order.",
+        "host.stop": "It let go of it: after a run, a stop, a kill or a start that failed; a crash leaves none.",
         "trust.add": "A publisher's key was enrolled.",
         "plugin.install": "A verified package was installed with a grant.",
-        "plugin.refused": "A package failed a check, by number, or a policy.",
+        "plugin.refused": "A package failed a check, by number.",
         "plugin.start": "A plugin's process began: digest, grant, level, pid.",
         "plugin.exit": "A plugin's process ended: how and why.",
         "plugin.quarantine": "A plugin will not be started again without an operator.",
@@ -40,7 +40,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "observation": "What the host made of the snapshots: the moment agents decide on.",
         "decision": "A plugin's wish to trade.",
         "verdict": "The host's judgement of a decision: approved, reduced or denied, by which limit.",
-        "advice": "A risk plugin's tightening of a verdict.",
+        "advice": "A risk plugin's answer on a verdict: keep, shrink, veto, or silence.",
         "order.intent": "An order about to be sent; durable before it is.",
         "order.ack": "The venue took the order.",
         "order.fill": "A trade of the order.",
@@ -50,7 +50,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "settlement": "A market resolved and paid out.",
         "state.kill": "Trading was halted.",
         "state.resume": "An operator allowed trading again.",
-        "run.start": "A run began: mode, set, seed, inputs.",
+        "run.start": "A run began: mode, plugins, seed, digests of settings and tape.",
         "run.end": "A run ended, and its totals.",
     }
 )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 import re
 from dataclasses import dataclass
 from hashlib import sha256
@@ -120,7 +119,8 @@ def load_key(path: Path) -> RecordKey:
         pem = disk.read(path, LIMITS.package.key_bytes, forbidden=0o077)
         private = load_pem_private_key(pem, password=None)
     except OSError as error:
-        raise OperatorError(f"{path}: {error.strerror}", hint="pp init makes a home with its keys") from error
+        hint = _remedy(error, absent="pp init makes a home with its keys")
+        raise OperatorError(f"{path}: {error.strerror}", hint=hint) from error
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise OperatorError(f"{path}: not an unencrypted PKCS8 key in PEM form") from error
     if not isinstance(private, Ed25519PrivateKey):
@@ -134,10 +134,14 @@ def load_verifier(path: Path) -> Verifier:
         vkey = disk.read(path, LIMITS.package.key_bytes).decode("ascii")
         return Verifier.parse(vkey.removesuffix("\n"))
     except OSError as error:
-        hint = "the home that writes the record has it as keys/record.vkey"
+        hint = _remedy(error, absent="the home that writes the record has it as keys/record.vkey")
         raise OperatorError(f"{path}: {error.strerror}", hint=hint) from error
     except UnicodeDecodeError as error:
         raise OperatorError(f"{path}: a verifier key is ASCII") from error
+
+
+def _remedy(error: OSError, *, absent: str) -> str:
+    return absent if isinstance(error, FileNotFoundError) else "it has to be a file that you may read"
 
 
 def vkey_path(key_path: Path) -> Path:
@@ -204,10 +208,6 @@ def _base64(text: str) -> bytes | None:
 
 def _write_new(path: Path, content: bytes, *, mode: int) -> None:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        disk.create(path, content, mode)
     except OSError as error:
         raise OperatorError(f"{path}: {error.strerror}", hint="keys are never overwritten") from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

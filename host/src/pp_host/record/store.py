@@ -34,6 +34,18 @@ _SCHEMA: Final = (
 )
 _ROWS_PER_STATEMENT: Final = 128  # each statement waits for the interpreter's lock: few statements, many rows
 DAMAGE_HINT: Final = "keep the state folder as evidence; restore a copy of it, or begin in a new home"
+PERMISSION_HINT: Final = (
+    "it and its folder need your permission to read and write, on a disk that can be written"
+)
+_PRIMARY: Final = 0xFF  # of SQLite's error codes; the bits above tell more
+_HINTS: Final = {
+    sqlite3.SQLITE_FULL: "make space on its disk, then try again; what is in it is whole",
+    sqlite3.SQLITE_IOERR: "its disk failed or is full; look there, then try again",
+    sqlite3.SQLITE_BUSY: "another program has it open; end that, then try again",
+    sqlite3.SQLITE_CANTOPEN: PERMISSION_HINT,
+    sqlite3.SQLITE_PERM: PERMISSION_HINT,
+    sqlite3.SQLITE_READONLY: PERMISSION_HINT,
+}
 
 Row = tuple[int, str, str, bytes]
 """seq, event, run, body"""
@@ -64,7 +76,7 @@ class Store:
     def for_reading(cls, state_dir: Path) -> Store:
         """Open beside a writer that may be running; RecordError when there is no record of a known schema."""
         path = state_dir / DATABASE
-        if not path.exists():
+        if not _is_there(path):
             raise RecordError(f"{path}: there is no record yet", hint="pp run and pp demo write one")
         return cls(path, first_note=None)
 
@@ -72,6 +84,7 @@ class Store:
     def for_writing(cls, state_dir: Path, first_note: bytes) -> Store:
         """Open, or make with `first_note` as the checkpoint of size 0. The caller holds the writer's lock."""
         path = state_dir / DATABASE
+        _is_there(path)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         return cls(path, first_note=first_note)
 
@@ -98,7 +111,8 @@ class Store:
         order = "DESC" if newest_first else "ASC"
         query = f"SELECT seq, event, run, body FROM entries WHERE {where} ORDER BY seq {order}"  # noqa: S608  # ours
         with self._trouble():
-            yield from self._connection.execute(query, values)
+            for row in self._connection.execute(query, values):  # noqa: UP028  # `yield from` would close the cursor
+                yield row  # of a generator that was left early, after its connection
 
     def checkpoints(self) -> list[tuple[int, bytes]]:
         """Size and note of every checkpoint, smallest first."""
@@ -138,7 +152,22 @@ class Store:
         try:
             yield
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise RecordError(f"{self._path}: {error}", hint=DAMAGE_HINT) from error
+            raise RecordError(f"{self._path}: {error}", hint=_hint(error)) from error
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return disk.find_database(path, hint=DAMAGE_HINT)
+    except OperatorError as error:
+        raise RecordError(str(error), hint=error.hint) from None
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read: {error.strerror}", hint=PERMISSION_HINT) from None
+
+
+def _hint(error: Exception) -> str:
+    """What to do about it: only what is in the file can be damage."""
+    extended = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    return _HINTS.get(extended & _PRIMARY, DAMAGE_HINT)
 
 
 @lru_cache(maxsize=_ROWS_PER_STATEMENT)
@@ -152,6 +181,8 @@ def read_copy(state_dir: Path) -> bytes | None:
         return disk.read(state_dir / COPY, LIMITS.record.note_bytes)
     except FileNotFoundError:
         return None
+    except PermissionError as error:
+        raise RecordError(f"the copy of the last checkpoint: {error}", hint=PERMISSION_HINT) from error
     except (OSError, OperatorError) as error:  # a symlink, a folder, gigabytes: nothing of ours
         raise RecordError(f"the copy of the last checkpoint: {error}", hint=DAMAGE_HINT) from error
 

@@ -72,7 +72,7 @@ class SandboxPlan:
             cpu_seconds_lifetime=process.cpu_seconds_lifetime,
             open_files=process.open_files,
             processes=process.processes,
-            file_size_mb=process.file_size_mb,
+            file_size_mb=max(process.file_size_mb, tmp_mb),  # one file may fill what is granted
             stack_mb=process.stack_mb,
             tmp_mb=tmp_mb,
             hash_seed=hash_seed,

@@ -16,6 +16,7 @@ from sqlalchemy import URL, func
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlmodel import Session, SQLModel, create_engine, select
 
+from pp_host import disk
 from pp_host.errors import OperatorError
 from pp_host.storage.tables import SCHEMA, FillRow, OrderRow, PositionRow, Progress, RunRow
 
@@ -34,8 +35,7 @@ class ReadModel:
     """One SQLite file beside the record. Every method raises OperatorError where the file cannot be used."""
 
     def __init__(self, path: Path) -> None:
-        if path.exists() and not path.is_file():
-            raise OperatorError(f"{path}: not a regular file", hint="move it away; it is built anew")
+        disk.find_database(path, hint="move it away; it is built anew")
         self._path = path
         self._engine = create_engine(URL.create("sqlite", database=str(path)))
         with self._usable():

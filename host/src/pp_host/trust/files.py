@@ -58,6 +58,38 @@ def rename(old: Path, new: Path) -> None:
         raise OperatorError(f"{new}: cannot be written: {error.strerror}") from None
 
 
+def create(path: Path, data: bytes, mode: int) -> None:
+    """Make a new file of these bytes, durably. Errors: OperatorError, also where there is one already."""
+    try:
+        disk.create(path, data, mode)
+    except FileExistsError:
+        hint = "it is never overwritten; name another"
+        raise OperatorError(f"{path}: exists already", hint=hint) from None
+    except OSError as error:
+        raise OperatorError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def exists(path: Path) -> bool:
+    """Whether there is anything at `path`. Errors: OperatorError where that cannot be known."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise OperatorError(f"{path}: cannot be read: {error.strerror}") from None
+    return True
+
+
+def within(folder: Path, suffix: str) -> list[Path]:
+    """What is in `folder` under names that end in `suffix`, sorted; an absent one is empty. Errors: OperatorError."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.name.endswith(suffix))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise OperatorError(f"{folder}: cannot be read: {error.strerror}") from None
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold `folder` against every other process that asks for it; a killed holder lets go."""

@@ -8,7 +8,6 @@ the consent.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,12 +101,12 @@ def propose(plugin: VerifiedPlugin, wish: Wish, *, granted_by: str, now: datetim
 def find(folder: Path, plugin_id: str) -> Grant | None:
     """The grant of a plugin, or None. Errors: OperatorError when edited, Refused when others could have."""
     path = folder / f"{plugin_id}.json"
-    return _read(path) if re.match(PLUGIN_ID, plugin_id) and os.path.lexists(path) else None
+    return _read(path) if re.match(PLUGIN_ID, plugin_id) and files.exists(path) else None
 
 
 def every(folder: Path) -> list[Grant]:
     """Every grant of a home, by id. Errors: as `find`."""
-    return [_read(path) for path in sorted(folder.glob("*.json"))]
+    return [_read(path) for path in files.within(folder, ".json")]
 
 
 def _read(path: Path) -> Grant:

@@ -45,14 +45,19 @@ class Store:
     grants: Path
 
     def offer(self, path: Path, trust: TrustStore, wish: Wish, *, granted_by: str, now: datetime) -> Offer:
-        """Read and verify a package, and narrow what it asks for.
+        """A verified package and what it asks for, narrowed. Errors: as `examine`; Refused (a wish too wide)."""
+        plugin, sidecar = self.examine(path, trust)
+        return Offer(plugin, sidecar, grants.propose(plugin, wish, granted_by=granted_by, now=now))
 
-        Errors: Rejected (a numbered check), Refused (a wish too wide), OperatorError (unreadable).
+    def examine(self, path: Path, trust: TrustStore) -> tuple[VerifiedPlugin, bytes]:
+        """A package that could be installed here, and its sidecar.
+
+        Errors: Rejected (a numbered check), OperatorError (unreadable).
         """
         package, sidecar = read_package(path)
         plugin = verify(package, sidecar, trust, archive_name=path.name)
         self.check_succession(plugin)
-        return Offer(plugin, sidecar, grants.propose(plugin, wish, granted_by=granted_by, now=now))
+        return plugin, sidecar
 
     def install(self, offer: Offer, record: Callable[[Grant], object]) -> None:
         """Make an offer the current plugin of its id, from the moment that `record` has written it down durably."""
@@ -70,11 +75,11 @@ class Store:
 
         recorded: the sha256 of each plugin's last recorded grant, by id
         """
-        if not any(self.grants.glob(f".*{_NEXT}")):
+        if not files.within(self.grants, _NEXT):
             return
         with files.locked(self.grants):
             digests = recorded()
-            for path in self.grants.glob(f".*{_NEXT}"):
+            for path in files.within(self.grants, _NEXT):
                 plugin = path.name[1 : -len(_NEXT)]
                 data = files.read_guarded(path, LIMITS.package.config_bytes)
                 if hashlib.sha256(data).hexdigest() == digests.get(plugin):

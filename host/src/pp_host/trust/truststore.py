@@ -7,7 +7,6 @@ trusts nobody.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -59,7 +58,7 @@ class TrustStore(Struct, frozen=True, forbid_unknown_fields=True):
     @classmethod
     def open(cls, path: Path) -> TrustStore:
         """Read the trust file. Errors: Refused when others could have written it, OperatorError."""
-        if not os.path.lexists(path):
+        if not files.exists(path):
             return cls()
         store = jsontext.read(files.read_guarded(path, LIMITS.package.config_bytes), cls, str(path))
         checked = cls()
@@ -101,11 +100,37 @@ def enrol(
         raise OperatorError(
             f"{name!r}: not a publisher's name", hint="letters, digits, spaces and ._@-, at most 64"
         )
+    if len(patterns) > LIMITS.package.patterns:
+        raise OperatorError(
+            f"{len(patterns)} patterns: more than {LIMITS.package.patterns}",
+            hint="`prefix.*` covers every id below it",
+        )
     for pattern in patterns or ("",):
         if not re.match(_PATTERN, pattern):
             raise OperatorError(f"{pattern!r}: not a pattern", hint="a plugin id, `prefix.*` or `*`")
-    ceiling = None if max_capabilities is None else tuple(max_capabilities)
+    ceiling = None if max_capabilities is None else tuple(dict.fromkeys(max_capabilities))
     return TrustedKey(name, key.keyid, key.line(), patterns, ceiling)
+
+
+def succeeding(new: TrustedKey, store: TrustStore, name: str, file: Path) -> tuple[TrustedKey, TrustStore]:
+    """What is to be enrolled, and the store without the entry whose patterns it replaces, if there is one.
+
+    `name` is the operator's, or empty; `file` is named in the hint. A name and a ceiling outlive their patterns
+    unless a ceiling is named: nothing widens unasked. Errors: OperatorError for another name, or for no change.
+    """
+    old = store.find(new.keyid)
+    if old is None:
+        return new, store
+    ceiling = old.max_capabilities if new.max_capabilities is None else new.max_capabilities
+    if (name or old.name) != old.name or (new.plugins, ceiling) == (old.plugins, old.max_capabilities):
+        what = f"trusted key {name or old.name}: enrolled already as {old.name} ({old.keyid[:16]})"
+        hint = f"it stands in {file}; the same command with other --plugins replaces its patterns"
+        raise OperatorError(what, hint=hint)
+    others = tuple(key for key in store.keys if key is not old)
+    return (
+        msgspec.structs.replace(new, name=old.name, max_capabilities=ceiling),
+        msgspec.structs.replace(store, keys=others),
+    )
 
 
 def _matches(pattern: str, plugin_id: str) -> bool:

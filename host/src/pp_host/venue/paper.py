@@ -16,10 +16,12 @@ from pathlib import Path
 import msgspec
 from pp_sdk.table import OPEN, MarketTable
 
+from pp_host import disk
 from pp_host.errors import InDoubt, OperatorError, VenueError
 from pp_host.fees import fee, paid, received
 from pp_host.model import Fill, Order
 
+HINT = "move it away, after a look at the record: orders still open would be looked up there"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY, refused TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS trades (
@@ -164,6 +166,8 @@ class PaperVenue:
 
 def _opened(path: Path | None) -> sqlite3.Connection:
     """The venue's memory, with its tables."""
+    if path is not None:
+        disk.find_database(path, hint=HINT)
     try:
         db = sqlite3.connect(path or ":memory:", isolation_level=None)
         try:
@@ -174,8 +178,7 @@ def _opened(path: Path | None) -> sqlite3.Connection:
             db.close()
             raise
     except sqlite3.Error as error:
-        hint = "move it away, after a look at the record: orders still open would be looked up there"
-        raise OperatorError(f"{path}: {error}", hint=hint) from error
+        raise OperatorError(f"{path}: {error}", hint=HINT) from error
     return db
 
 
