@@ -88,7 +88,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     try:
         document = ask(opened.state, "status", timeout=LIMITS.control.answer_seconds)
     except NoHost:
-        from pp_host.app.operator import status as recorded_status
+        from pp_host.app.views import status as recorded_status
 
         document = recorded_status(opened)
     show(document, lambda console: _draw_facts(console, document, ""), as_json=as_json)

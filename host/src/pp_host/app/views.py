@@ -1,0 +1,196 @@
+"""What the record says of runs, positions, orders, fills, decisions and plugins, as documents; docs/CLI.md.
+
+Laws: answered from the read models, which are brought up to the record first; the same beside a running host. Money
+in micro-units. What the record does not hold (a market's question, a price nobody traded at) is not here either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from sqlmodel import Session
+
+from pp_host.config.schema import meant
+from pp_host.errors import OperatorError
+from pp_host.home import Home
+from pp_host.latch import read_latch
+from pp_host.model import MICRO, PPM
+from pp_host.record.entry import Entry
+from pp_host.record.reader import RecordReader
+from pp_host.storage import questions
+from pp_host.storage.apply import APPLY, Told
+from pp_host.storage.questions import Wanted
+from pp_host.storage.read_model import ReadModel
+from pp_host.storage.tables import RunRow
+
+LATEST = "latest"
+STRETCH = 20_000  # entries of the record in one transaction
+Document = dict[str, Any]
+Advance = Callable[[int, int], None]
+"""Told how many entries of how many are read, when there are many."""
+
+
+def nobody(_done: int, _total: int) -> None:
+    """For who does not watch."""
+
+
+@contextmanager
+def consulted(home: Home, advance: Advance = nobody) -> Iterator[ReadModel]:
+    """The read models, brought up to the record as it is now. Errors: RecordError, OperatorError."""
+    with RecordReader.open(home.state) as reader:
+        model = ReadModel(home.state / "read.db")
+        try:
+            catch_up(model, reader, advance)
+            yield model
+        finally:
+            model.close()
+
+
+def catch_up(model: ReadModel, reader: RecordReader, advance: Advance = nobody) -> None:
+    """Read what the record has beyond the tables, a stretch at a time; what another command reads meanwhile counts."""
+    size = reader.size
+    begun = first = model.next_seq
+    while first < size:
+        stop = min(first + STRETCH, size)
+        entries = reader.entries(tuple(APPLY), first=first, stop=stop)
+        model.catch_up(map(_told, entries), first=first, stop=stop)
+        first = model.next_seq
+        if size - begun > STRETCH:
+            advance(first - begun, size - begun)
+
+
+def _told(entry: Entry) -> Told:
+    plugin = entry.actor.id if entry.actor.kind == "plugin" else ""
+    return Told(entry.seq, entry.event, entry.run, entry.ts, entry.subject, plugin, entry.cause)
+
+
+def status(home: Home, advance: Advance = nobody) -> Document:
+    """What the record says of a home without a running host."""
+    with consulted(home, advance) as model:
+        summary = model.summary()
+    return {"home": str(home.root), "running": False, "latched": read_latch(home.state), **summary}
+
+
+def positions(model: ReadModel, account: str = "") -> Document:
+    """Open positions of one account; the last run's when none is named."""
+    with model.session() as session:
+        run = questions.last_run(session, _account(session, account))
+        held = questions.positions(session, run.account) if run else []
+    equity = run.equity if run else 0
+    rows = [_position(lot, equity) for lot in held]
+    return {
+        "account": run.account if run else None,
+        "observed": _observed(run),
+        "positions": rows,
+        "totals": _position_totals(rows, equity),
+    }
+
+
+def _observed(run: RunRow | None) -> Document:
+    """The account at its last observation; each None before that."""
+    if run is None or not run.now:
+        return dict.fromkeys(("at", "equity", "cash", "exposure", "unrealised"))
+    return {
+        "at": run.now,
+        "equity": run.equity,
+        "cash": run.cash,
+        "exposure": run.exposure,
+        "unrealised": run.equity - run.cash - run.exposure,
+    }
+
+
+def _position(lot: Document, equity: int) -> Document:
+    return {
+        "plugin": lot["plugin"],
+        "market": lot["market"],
+        "outcome": lot["outcome"],
+        "shares": lot["shares"],
+        "cost": lot["cost"],
+        "average_price": lot["cost"] * MICRO // lot["shares"],
+        "equity_share_ppm": _ppm(lot["cost"], equity),
+    }
+
+
+def _position_totals(rows: list[Document], equity: int) -> Document:
+    cost = sum(row["cost"] for row in rows)
+    return {
+        "positions": len(rows),
+        "markets": len({row["market"] for row in rows}),
+        "cost": cost,
+        "equity_share_ppm": _ppm(cost, equity),
+    }
+
+
+def _ppm(part: int, whole: int) -> int | None:
+    return part * PPM // whole if whole > 0 else None
+
+
+def orders(model: ReadModel, wanted: Wanted, *, only_open: bool) -> Document:
+    with model.session() as session:
+        rows, matching = questions.orders(session, _resolved(session, wanted), only_open=only_open)
+    return {"orders": [_order(row) for row in rows], "matching": matching}
+
+
+def _order(row: Document) -> Document:
+    return {"order": row.pop("order_id"), **row}
+
+
+def fills(model: ReadModel, wanted: Wanted) -> Document:
+    with model.session() as session:
+        rows, totals = questions.fills(session, _resolved(session, wanted))
+    return {"fills": [_order(row) for row in rows], "totals": totals}
+
+
+def decisions(model: ReadModel, wanted: Wanted, verdict: str) -> Document:
+    with model.session() as session:
+        rows, summary = questions.decisions(session, _resolved(session, wanted), verdict)
+    return {"decisions": [_order(row) for row in rows], "summary": summary}
+
+
+def lines(model: ReadModel, plugin: str, count: int, *, after: int = -1) -> list[Document]:
+    """What `plugin` wrote and how it fared, of entries behind `after`."""
+    with model.session() as session:
+        return questions.lines(session, _plugin(session, plugin), count, after=after)
+
+
+def _resolved(session: Session, wanted: Wanted) -> Wanted:
+    return replace(wanted, run=_run(session, wanted.run), plugin=_plugin(session, wanted.plugin))
+
+
+def _run(session: Session, named: str) -> str:
+    """The run whose id begins so; OperatorError when none or several do."""
+    if not named:
+        return ""
+    beginning = "" if named == LATEST else named
+    found = questions.runs(session, beginning, most=2)
+    if not found:
+        last = questions.last_run(session)
+        hint = f"the last one is {last.run}; --run {LATEST} means it" if last else "pp run starts one"
+        raise OperatorError(f"the record has no run {named!r}", hint=hint)
+    if len(found) > 1 and named not in (LATEST, *found):
+        raise OperatorError(f"several runs begin with {named!r}", hint=f"give more of it, such as {found[0]}")
+    return named if named in found else found[0]
+
+
+def _plugin(session: Session, named: str) -> str:
+    """OperatorError for an id that the record does not know."""
+    if not named:
+        return ""
+    known = questions.plugins(session)
+    if named in known:
+        return named
+    alike = [plugin for plugin in known if plugin.rpartition(".")[2] == named.rpartition(".")[2]]
+    hint = f"did you mean {alike[0]}?" if alike else meant(named, known) or "pp plugin list shows them"
+    raise OperatorError(f"the record knows no plugin {named!r}", hint=hint)
+
+
+def _account(session: Session, named: str) -> str:
+    """OperatorError for an account in which nothing ran."""
+    known = questions.accounts(session)
+    if named and named not in known:
+        hint = meant(named, known) or "paper, or tape-RUN of a run on a tape"
+        raise OperatorError(f"the record knows no account {named!r}", hint=hint)
+    return named

@@ -1,0 +1,210 @@
+"""`pp positions`, `orders`, `fills` and `decisions`: what the record says, as tables or one document.
+
+Laws: the newest rows stand last, next to the prompt, as `pp audit tail` has it. Ids of orders are cut to what
+`pp audit why` takes; everything else of strangers is escaped and bounded.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pp_host.cli.consulting import consulted
+from pp_host.cli.output import (
+    CountOption,
+    HomeOption,
+    JsonOption,
+    PluginOption,
+    RunOption,
+    brief,
+    cents,
+    folding,
+    percent,
+    price,
+    printable,
+    show,
+    when,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+ORDER_ID = 12  # of 32 hex digits: enough to name an order among any that a record can hold
+REASON = 60
+
+
+class Verdict(StrEnum):
+    APPROVED = "approved"
+    REDUCED = "reduced"
+    DENIED = "denied"
+
+
+def positions(
+    home: HomeOption = None,
+    account: Annotated[
+        str, typer.Option("--account", metavar="A", help="Which account; default: the last run's.")
+    ] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Open positions by plugin, market and outcome, and what share of the account they are."""
+    from pp_host.app import views
+
+    with consulted(home, quiet=as_json) as model:
+        document = views.positions(model, account)
+    show(document, lambda console: draw_positions(console, document), as_json=as_json)
+
+
+def orders(
+    home: HomeOption = None,
+    run: RunOption = "",
+    plugin: PluginOption = "",
+    only_open: Annotated[
+        bool, typer.Option("--open", help="Only orders without an end: sent, acknowledged, in doubt.")
+    ] = False,
+    count: CountOption = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """The newest orders and what became of them."""
+    from pp_host.app import views
+    from pp_host.storage.questions import Wanted
+
+    with consulted(home, quiet=as_json) as model:
+        document = views.orders(model, Wanted(run, plugin, count), only_open=only_open)
+    show(document, lambda console: draw_orders(console, document), as_json=as_json)
+
+
+def fills(
+    home: HomeOption = None,
+    run: RunOption = "",
+    plugin: PluginOption = "",
+    count: CountOption = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """The newest trades, and totals over all that match."""
+    from pp_host.app import views
+    from pp_host.storage.questions import Wanted
+
+    with consulted(home, quiet=as_json) as model:
+        document = views.fills(model, Wanted(run, plugin, count))
+    show(document, lambda console: draw_fills(console, document), as_json=as_json)
+
+
+def decisions(
+    home: HomeOption = None,
+    run: RunOption = "",
+    plugin: PluginOption = "",
+    verdict: Annotated[Verdict | None, typer.Option(help="Only decisions that were judged so.")] = None,
+    count: CountOption = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """The newest decisions with their verdicts, and how often each verdict and reason came."""
+    from pp_host.app import views
+    from pp_host.storage.questions import Wanted
+
+    with consulted(home, quiet=as_json) as model:
+        document = views.decisions(model, Wanted(run, plugin, count), verdict.value if verdict else "")
+    show(document, lambda console: draw_decisions(console, document), as_json=as_json)
+
+
+def draw_positions(console: Console, document: dict[str, Any]) -> None:
+    numbers = ("shares", "cost $", "average $", "of equity")
+    table = folding("plugin", "market", "outcome", *numbers, title="Open positions", right=numbers)
+    for row in document["positions"]:
+        table.add_row(
+            printable(row["plugin"]),
+            brief(row["market"], 100),
+            row["outcome"],
+            cents(row["shares"]),
+            cents(row["cost"]),
+            price(row["average_price"]),
+            percent(row["equity_share_ppm"]),
+        )
+    if document["positions"]:
+        console.print(table)
+    totals, seen = document["totals"], document["observed"]
+    account = printable(document["account"] or "no account yet")
+    console.print(
+        f"{account}: {totals['positions']} positions in {totals['markets']} markets,"
+        f" cost $ {cents(totals['cost'])}, {percent(totals['equity_share_ppm'])} of equity"
+    )
+    if seen["at"] is not None:
+        console.print(
+            f"as observed {when(seen['at'])}: equity $ {cents(seen['equity'])}, cash $ {cents(seen['cash'])},"
+            f" exposure $ {cents(seen['exposure'])}, unrealised $ {cents(seen['unrealised'])}"
+        )
+
+
+def draw_orders(console: Console, document: dict[str, Any]) -> None:
+    numbers = ("shares", "limit $", "filled")
+    table = folding(
+        "at", "order", "plugin", "side", "market", *numbers, "state", title="Orders", right=numbers
+    )
+    for row in document["orders"]:
+        table.add_row(
+            when(row["at"]),
+            row["order"][:ORDER_ID],
+            printable(row["plugin"]),
+            f"{row['side']} {row['outcome']}",
+            brief(row["market"], 100),
+            cents(row["shares"]),
+            price(row["limit_price"]),
+            cents(row["filled"]),
+            row["state"],
+        )
+    if document["orders"]:
+        console.print(table)
+    console.print(f"{len(document['orders'])} of {document['matching']} orders")
+
+
+def draw_fills(console: Console, document: dict[str, Any]) -> None:
+    numbers = ("shares", "price $", "amount $", "fee $", "realised $")
+    table = folding("at", "order", "plugin", "side", "market", *numbers, title="Fills", right=numbers)
+    for row in document["fills"]:
+        table.add_row(
+            when(row["at"]),
+            row["order"][:ORDER_ID],
+            printable(row["plugin"]),
+            f"{row['side']} {row['outcome']}",
+            brief(row["market"], 100),
+            cents(row["shares"]),
+            price(row["price"]),
+            cents(row["amount"]),
+            price(row["fee"]),
+            "" if row["realised"] is None else cents(row["realised"]),
+        )
+    if document["fills"]:
+        console.print(table)
+    totals = document["totals"]
+    console.print(
+        f"{len(document['fills'])} of {totals['fills']} fills; all of them: bought $ {cents(totals['bought'])},"
+        f" sold $ {cents(totals['sold'])}, fees $ {cents(totals['fees'])},"
+        f" realised by sales $ {cents(totals['realised'])} before fees"
+    )
+
+
+def draw_decisions(console: Console, document: dict[str, Any]) -> None:
+    columns = ("at", "plugin", "wish", "market", "probability", "verdict", "why", "order", "state")
+    table = folding(*columns, title="Decisions", right=("probability",))
+    for row in document["decisions"]:
+        table.add_row(
+            when(row["at"]),
+            printable(row["plugin"]),
+            brief(f"{row['side']} {row['outcome']}", 20),
+            brief(row["market"], 100),
+            percent(row["probability_ppm"]),
+            row["verdict"] or "none yet",
+            brief(": ".join(part for part in (row["reason"], row["detail"]) if part), REASON),
+            row["order"][:ORDER_ID],
+            row["state"] or "",
+        )
+    if document["decisions"]:
+        console.print(table)
+    summary = folding("verdict", "reason", "decisions", title="All that match", right=("decisions",))
+    for row in document["summary"]:
+        summary.add_row(row["verdict"] or "none yet", row["reason"], f"{row['decisions']:,}")
+    if document["summary"]:
+        console.print(summary)
+    total = sum(row["decisions"] for row in document["summary"])
+    console.print(f"{len(document['decisions'])} of {total} decisions")
