@@ -6,35 +6,12 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
-from pp_host.app.founding import found_home
-from pp_host.cli.main import main
-from pp_host.record.entry import Actor
-from pp_host.record.log import Record
-from pp_host.record.note import load_key
 
-PP = Path(sys.executable).with_name("pp")
-AGENT = "dev.probablyprofit.agent-value"
-
-
-def pp(*words, **options):
-    return subprocess.run(
-        [PP, *map(str, words)], capture_output=True, text=True, check=False, timeout=120, **options
-    )
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    """A home in which the built-ins ran in their sandboxes, and what the run reported."""
-    root = tmp_path_factory.mktemp("views") / "home"
-    done = pp("demo", "--home", root, "--cycles", 60, "--seed", 7, "--json")
-    assert done.returncode == 0, done.stderr
-    return root, json.loads(done.stdout)
+from tests.cli.recorded import AGENT, PP, START, pp, written
 
 
 @pytest.fixture(scope="module")
@@ -48,28 +25,6 @@ def twice(demo, tmp_path_factory):
     done = pp("run", "--home", root, "--cycles", 3, "--json", env=environ)
     assert done.returncode == 0, done.stderr
     return root, result, json.loads(done.stdout)
-
-
-@pytest.fixture
-def said(capsys):
-    """Run a command in this process; its JSON document."""
-
-    def run(home, *words):
-        assert main([*map(str, words), "--home", str(home), "--json"]) == 0
-        return json.loads(capsys.readouterr().out)
-
-    return run
-
-
-@pytest.fixture
-def told(capsys):
-    """Run a command in this process as a person would; (status, stdout, stderr)."""
-
-    def run(home, *words):
-        status = main([*map(str, words), "--home", str(home)])
-        return status, *capsys.readouterr()
-
-    return run
 
 
 def entries(said, home, *events, run=""):
@@ -302,11 +257,6 @@ def test_a_reader_that_hangs_up_is_no_crash(demo):
 # --- records made by hand ---
 
 
-@pytest.fixture
-def home(tmp_path):
-    return found_home(tmp_path / "home")
-
-
 WISH = {"plugin": "org.example.x", "market": "m", "outcome": "yes", "side": "buy"}
 DECISION = {
     **WISH,
@@ -318,25 +268,6 @@ DECISION = {
 JUDGED = {**WISH, "reason": "", "detail": "", "order": "", "shares": 0, "limit_price": 0, "reserve": 0}
 ORDER = "0123456789abcdef" * 2
 INTENT = {**WISH, "account": "paper", "order": ORDER, "shares": 5_000_000, "limit_price": 400_000, "at": 9}
-
-
-def written(home, *steps):
-    """Append (event, subject, index of the step that caused it or None); the entries' numbers."""
-    numbers = []
-    record = Record.open(
-        home.state, load_key(home.keys / "record"), home.origin, run="20260101T000000Z-abcdef"
-    )
-    try:
-        for event, subject, cause in steps:
-            actor = Actor("plugin", "org.example.x", "1", "d")
-            because = None if cause is None else numbers[cause]
-            numbers.append(record.append(event, subject, cause=because, actor=actor))
-    finally:
-        record.close()
-    return numbers
-
-
-START = ("run.start", {"account": "paper", "mode": "paper"}, None)
 
 
 def test_a_home_in_which_nothing_ran(home, said, told):

@@ -11,11 +11,11 @@ from importlib import import_module
 import pytest
 import typer
 import typer.main
-from pp_host.app import results, views
+from pp_host.app import results, risk, views
 from pp_host.cli.main import COMMANDS
 from pp_host.control import Halt
 from pp_host.storage import questions
-from pp_host.storage.tables import DecisionRow, FillRow, OrderRow
+from pp_host.storage.tables import DecisionRow, FillRow, LineRow, OrderRow
 
 
 def leaves(command, name):
@@ -76,12 +76,13 @@ def test_every_command_has_a_line_of_help(commands):
 
 
 # A command's JSON beyond what the command itself writes out: rows of tables, and functions that make documents.
-ROWS = {"pp orders": OrderRow, "pp fills": FillRow, "pp decisions": DecisionRow}
+ROWS = {"pp orders": OrderRow, "pp fills": FillRow, "pp decisions": DecisionRow, "pp logs": LineRow}
 DOCUMENTS = {
     "pp positions": (views.positions, views._observed, views._position, views._position_totals),
     "pp orders": (views.orders, views._order),
     "pp fills": (views.fills, views._order),
     "pp decisions": (views.decisions, views._order, questions.decisions),
+    "pp risk show": (risk.limits, risk._limit, risk._bound, risk._plugin),
 }
 
 
@@ -114,6 +115,7 @@ def test_every_field_of_a_commands_json_is_documented(commands, sections):
     for name, functions in DOCUMENTS.items():
         found[name] |= {field for function in functions for field in fields(function)}
     assert {"unrealised", "average_price", "markets"} <= found["pp positions"]
+    assert {"unit", "binds", "observed_at"} <= found["pp risk show"]
     assert {"halted", "recorded"} <= found["pp kill"]
     assert {"digest", "decisions", "steps", "root"} <= found["pp run"]
     assert {"checkpoints", "vkey"} <= found["pp audit verify"]

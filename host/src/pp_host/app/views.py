@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 from sqlmodel import Session
@@ -74,15 +75,22 @@ def status(home: Home, advance: Advance = nobody) -> Document:
     return {"home": str(home.root), "running": False, "latched": read_latch(home.state), **summary}
 
 
-def positions(model: ReadModel, account: str = "") -> Document:
-    """Open positions of one account; the last run's when none is named."""
+def account_named(model: ReadModel, account: str = "") -> tuple[str | None, RunRow | None]:
+    """An account, the last run's when none is named, and the run in which it was observed last."""
     with model.session() as session:
         run = questions.last_run(session, _account(session, account))
-        held = questions.positions(session, run.account) if run else []
+        return (run.account, questions.last_observed(session, run.account)) if run else (None, None)
+
+
+def positions(model: ReadModel, account: str = "") -> Document:
+    """Open positions of one account; the last run's when none is named."""
+    name, run = account_named(model, account)
+    with model.session() as session:
+        held = questions.positions(session, name) if name else []
     equity = run.equity if run else 0
     rows = [_position(lot, equity) for lot in held]
     return {
-        "account": run.account if run else None,
+        "account": name,
         "observed": _observed(run),
         "positions": rows,
         "totals": _position_totals(rows, equity),
@@ -91,7 +99,7 @@ def positions(model: ReadModel, account: str = "") -> Document:
 
 def _observed(run: RunRow | None) -> Document:
     """The account at its last observation; each None before that."""
-    if run is None or not run.now:
+    if run is None:
         return dict.fromkeys(("at", "equity", "cash", "exposure", "unrealised"))
     return {
         "at": run.now,
@@ -182,8 +190,9 @@ def _plugin(session: Session, named: str) -> str:
     known = questions.plugins(session)
     if named in known:
         return named
-    alike = [plugin for plugin in known if plugin.rpartition(".")[2] == named.rpartition(".")[2]]
-    hint = f"did you mean {alike[0]}?" if alike else meant(named, known) or "pp plugin list shows them"
+    ends = {plugin.rpartition(".")[2]: plugin for plugin in known}
+    near = get_close_matches(named.rpartition(".")[2], ends, n=1)
+    hint = f"did you mean {ends[near[0]]}?" if near else meant(named, known) or "pp plugin list shows them"
     raise OperatorError(f"the record knows no plugin {named!r}", hint=hint)
 
 

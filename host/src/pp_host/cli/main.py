@@ -50,6 +50,8 @@ COMMANDS: Mapping[str, Place] = MappingProxyType(
         "orders": Place("views", "orders", "The newest orders and what became of them."),
         "fills": Place("views", "fills", "The newest trades, and their totals."),
         "decisions": Place("views", "decisions", "What plugins wished, and how it was judged."),
+        "logs": Place("logs", "logs", "What a plugin wrote, and how it fared."),
+        "risk": Place("risk", "app", "Every limit, where it comes from, how much of it is used."),
         "config": Place("home", "config", "Check the settings."),
         "plugin": Place("plugin", "app", "Make, sign, check and install plugins."),
         "trust": Place("trust", "app", "Publishers whose signatures count here."),

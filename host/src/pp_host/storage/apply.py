@@ -38,7 +38,8 @@ def _run_started(batch: Batch, told: Told) -> None:
     amounts = ("now", "equity", "cash", "exposure", "equity_start", "cash_start", "exposure_start")
     subject = told.subject
     row: Row = {"run": told.run, "account": subject["account"], "mode": subject["mode"]}
-    batch.put(RunRow, {**row, "started": told.ts, "ended": "", **dict.fromkeys(amounts, 0)})
+    row |= {"started": told.ts, "ended": "", "observed": None}
+    batch.put(RunRow, {**row, **dict.fromkeys(amounts, 0)})
 
 
 def _run_ended(batch: Batch, told: Told) -> None:
@@ -51,9 +52,9 @@ def _observed(batch: Batch, told: Told) -> None:
         return
     for name in ("equity", "cash", "exposure"):
         row[name] = told.subject.get(name, 0)
-        if not row["now"]:
+        if row["observed"] is None:
             row[f"{name}_start"] = row[name]
-    row["now"] = told.subject.get("now", 0)
+    row["now"], row["observed"] = told.subject.get("now", 0), told.seq
 
 
 def _known(batch: Batch, plugin: str) -> None:

@@ -46,6 +46,12 @@ def last_run(session: Session, account: str = "") -> RunRow | None:
     return session.exec(query.where(col(RunRow.account) == account) if account else query).first()
 
 
+def last_observed(session: Session, account: str) -> RunRow | None:
+    """The newest run in which the account was observed."""
+    query = select(RunRow).where(col(RunRow.account) == account, col(RunRow.observed).is_not(None))
+    return session.exec(query.order_by(col(RunRow.observed).desc()).limit(1)).first()
+
+
 def runs(session: Session, beginning: str, most: int) -> list[str]:
     """Ids of runs that begin so, the newest first."""
     query = select(RunRow.run).where(col(RunRow.run).startswith(beginning, autoescape=True))

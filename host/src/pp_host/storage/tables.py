@@ -22,13 +22,14 @@ class Progress(SQLModel, table=True):
 
 
 class RunRow(SQLModel, table=True):
-    """One run; what the account came to is of its first (`..._start`) and last observation so far."""
+    """One run; what the account came to is of its first (`..._start`) and last observation, the entry `observed`."""
 
     run: str = Field(primary_key=True)
     account: str
     mode: str
     started: str
     ended: str = ""
+    observed: int | None = None
     now: int = 0
     equity: int = 0
     cash: int = 0
@@ -90,8 +91,7 @@ class PositionRow(SQLModel, table=True):
 
 
 class DecisionRow(SQLModel, table=True):
-    """A wish and its last verdict, whose fields are empty until it was judged; `order_id` also when denied by advice
-    is empty."""
+    """A wish and its last verdict; the fields of one that was not judged yet are empty or 0."""
 
     seq: int = Field(primary_key=True)
     run: str = Field(index=True)
