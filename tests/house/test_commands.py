@@ -11,11 +11,11 @@ from importlib import import_module
 import pytest
 import typer
 import typer.main
-from pp_host.app import results, risk, views
+from pp_host.app import results, risk, status, views
 from pp_host.cli.main import COMMANDS
 from pp_host.control import Halt
 from pp_host.storage import questions
-from pp_host.storage.tables import DecisionRow, FillRow, LineRow, OrderRow
+from pp_host.storage.tables import DecisionRow, FillRow, LineRow, OrderRow, RunRow
 
 
 def leaves(command, name):
@@ -76,8 +76,15 @@ def test_every_command_has_a_line_of_help(commands):
 
 
 # A command's JSON beyond what the command itself writes out: rows of tables, and functions that make documents.
-ROWS = {"pp orders": OrderRow, "pp fills": FillRow, "pp decisions": DecisionRow, "pp logs": LineRow}
+ROWS = {
+    "pp status": RunRow,
+    "pp orders": OrderRow,
+    "pp fills": FillRow,
+    "pp decisions": DecisionRow,
+    "pp logs": LineRow,
+}
 DOCUMENTS = {
+    "pp status": (status.recorded, questions.summary),
     "pp positions": (views.positions, views._observed, views._position, views._position_totals),
     "pp orders": (views.orders, views._order),
     "pp fills": (views.fills, views._order),

@@ -17,7 +17,6 @@ from sqlmodel import Session
 from pp_host.config.schema import meant
 from pp_host.errors import OperatorError
 from pp_host.home import Home
-from pp_host.latch import read_latch
 from pp_host.model import MICRO, PPM
 from pp_host.record.entry import Entry
 from pp_host.record.reader import RecordReader
@@ -66,13 +65,6 @@ def catch_up(model: ReadModel, reader: RecordReader, advance: Advance = nobody) 
 def _told(entry: Entry) -> Told:
     plugin = entry.actor.id if entry.actor.kind == "plugin" else ""
     return Told(entry.seq, entry.event, entry.run, entry.ts, entry.subject, plugin, entry.cause)
-
-
-def status(home: Home, advance: Advance = nobody) -> Document:
-    """What the record says of a home without a running host."""
-    with consulted(home, advance) as model:
-        summary = model.summary()
-    return {"home": str(home.root), "running": False, "latched": read_latch(home.state), **summary}
 
 
 def account_named(model: ReadModel, account: str = "") -> tuple[str | None, RunRow | None]:
@@ -150,6 +142,22 @@ def fills(model: ReadModel, wanted: Wanted) -> Document:
     with model.session() as session:
         rows, totals = questions.fills(session, _resolved(session, wanted))
     return {"fills": [_order(row) for row in rows], "totals": totals}
+
+
+def last_orders(model: ReadModel, run: str, count: int) -> list[Document]:
+    """A run's newest orders; none of a run that the tables do not know yet."""
+    with model.session() as session:
+        rows, _ = questions.orders(session, Wanted(run=run, count=count), only_open=False)
+    return [_order(row) for row in rows]
+
+
+def beginning(model: ReadModel, run: str) -> Document | None:
+    """What a run's account came to when it was first observed; None before that."""
+    with model.session() as session:
+        row = session.get(RunRow, run)
+    if row is None or row.observed is None:
+        return None
+    return {"equity": row.equity_start, "cash": row.cash_start, "exposure": row.exposure_start}
 
 
 def decisions(model: ReadModel, wanted: Wanted, verdict: str) -> Document:

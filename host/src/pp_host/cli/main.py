@@ -45,7 +45,7 @@ COMMANDS: Mapping[str, Place] = MappingProxyType(
         "stop": Place("control", "stop", "End the running host in good order."),
         "kill": Place("control", "kill", "Halt trading now, and keep it halted."),
         "resume": Place("control", "resume", "Allow trading again after a halt."),
-        "status": Place("control", "status", "What is going on, from the running host or the record."),
+        "status": Place("status", "status", "What is going on, from the running host or the record."),
         "positions": Place("views", "positions", "Open positions, and what share of the account they are."),
         "orders": Place("views", "orders", "The newest orders and what became of them."),
         "fills": Place("views", "fills", "The newest trades, and their totals."),

@@ -6,6 +6,7 @@ Laws: the newest rows stand last, next to the prompt, as `pp audit tail` has it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +31,7 @@ from pp_host.cli.output import (
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 ORDER_ID = 12  # of 32 hex digits: enough to name an order among any that a record can hold
 REASON = 60
@@ -108,21 +110,21 @@ def decisions(
     show(document, lambda console: draw_decisions(console, document), as_json=as_json)
 
 
-def draw_positions(console: Console, document: dict[str, Any]) -> None:
-    numbers = ("shares", "cost $", "average $", "of equity")
+def positions_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Rows of `pp positions`, or of `pp status`, which have no average and no share of the equity."""
+    more = ("average $", "of equity") if all("average_price" in row for row in rows) else ()
+    numbers = ("shares", "cost $", *more)
     table = folding("plugin", "market", "outcome", *numbers, title="Open positions", right=numbers)
-    for row in document["positions"]:
-        table.add_row(
-            printable(row["plugin"]),
-            brief(row["market"], 100),
-            row["outcome"],
-            cents(row["shares"]),
-            cents(row["cost"]),
-            price(row["average_price"]),
-            percent(row["equity_share_ppm"]),
-        )
+    for row in rows:
+        named = (printable(row["plugin"]), brief(row["market"], 100), row["outcome"])
+        figures = [price(row["average_price"]), percent(row["equity_share_ppm"])] if more else []
+        table.add_row(*named, cents(row["shares"]), cents(row["cost"]), *figures)
+    return table
+
+
+def draw_positions(console: Console, document: Mapping[str, Any]) -> None:
     if document["positions"]:
-        console.print(table)
+        console.print(positions_table(document["positions"]))
     totals, seen = document["totals"], document["observed"]
     account = printable(document["account"] or "no account yet")
     console.print(
@@ -136,12 +138,10 @@ def draw_positions(console: Console, document: dict[str, Any]) -> None:
         )
 
 
-def draw_orders(console: Console, document: dict[str, Any]) -> None:
+def orders_table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:
     numbers = ("shares", "limit $", "filled")
-    table = folding(
-        "at", "order", "plugin", "side", "market", *numbers, "state", title="Orders", right=numbers
-    )
-    for row in document["orders"]:
+    table = folding("at", "order", "plugin", "side", "market", *numbers, "state", title=title, right=numbers)
+    for row in rows:
         table.add_row(
             when(row["at"]),
             row["order"][:ORDER_ID],
@@ -153,12 +153,16 @@ def draw_orders(console: Console, document: dict[str, Any]) -> None:
             cents(row["filled"]),
             row["state"],
         )
+    return table
+
+
+def draw_orders(console: Console, document: Mapping[str, Any]) -> None:
     if document["orders"]:
-        console.print(table)
+        console.print(orders_table(document["orders"], "Orders"))
     console.print(f"{len(document['orders'])} of {document['matching']} orders")
 
 
-def draw_fills(console: Console, document: dict[str, Any]) -> None:
+def draw_fills(console: Console, document: Mapping[str, Any]) -> None:
     numbers = ("shares", "price $", "amount $", "fee $", "realised $")
     table = folding("at", "order", "plugin", "side", "market", *numbers, title="Fills", right=numbers)
     for row in document["fills"]:
@@ -184,7 +188,7 @@ def draw_fills(console: Console, document: dict[str, Any]) -> None:
     )
 
 
-def draw_decisions(console: Console, document: dict[str, Any]) -> None:
+def draw_decisions(console: Console, document: Mapping[str, Any]) -> None:
     columns = ("at", "plugin", "wish", "market", "probability", "verdict", "why", "order", "state")
     table = folding(*columns, title="Decisions", right=("probability",))
     for row in document["decisions"]:
