@@ -358,6 +358,23 @@ def test_what_is_new_in_the_record_is_read_by_the_next_question(home, said):
     assert totals == {"fills": 2, "bought": 2_000_000, "sold": 900_000, "fees": 20, "realised": 100_000}
 
 
+def test_tables_of_a_longer_record_are_not_believed(home, said):
+    kept = shutil.copytree(home.state, home.root / "kept")
+    written(home, START, ("order.intent", INTENT, None))
+    assert said(home.root, "orders")["matching"] == 1
+    shutil.copy(home.state / "read.db", kept / "read.db")
+    shutil.rmtree(home.state)
+    kept.rename(home.state)
+    assert said(home.root, "orders")["matching"] == 0
+    written(
+        home,
+        START,
+        ("order.intent", INTENT, None),
+        ("order.void", {"account": "paper", "order": ORDER}, None),
+    )
+    assert said(home.root, "orders")["orders"][0]["state"] == "void"
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_tables_that_cannot_be_written_are_a_clear_error(home, told):
     home.state.chmod(0o500)
@@ -367,3 +384,19 @@ def test_tables_that_cannot_be_written_are_a_clear_error(home, told):
         home.state.chmod(0o700)
     assert status == 1
     assert "read.db: cannot be used" in err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_tables_that_may_only_be_read_answer_until_the_record_goes_on(home, said, told):
+    written(home, START, ("order.intent", INTENT, None))
+    before = said(home.root, "orders")
+    (home.state / "read.db").chmod(0o400)
+    assert said(home.root, "orders") == before
+    written(home, ("order.void", {"account": "paper", "order": ORDER}, None))
+    status, out, err = told(home.root, "orders")
+    assert (status, out) == (1, "")
+    first, second = err.splitlines()
+    assert (
+        first == f"pp: error: {home.state / 'read.db'}: cannot be used: attempt to write a readonly database"
+    )
+    assert second == "pp: hint: it needs space and your permission to write; remove it, and it is built anew"

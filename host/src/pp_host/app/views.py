@@ -40,19 +40,22 @@ def nobody(_done: int, _total: int) -> None:
 @contextmanager
 def consulted(home: Home, advance: Advance = nobody) -> Iterator[ReadModel]:
     """The read models, brought up to the record as it is now. Errors: RecordError, OperatorError."""
-    with RecordReader.open(home.state) as reader:
-        model = ReadModel(home.state / "read.db")
-        try:
+    model = ReadModel(home.state / "read.db")
+    try:
+        with RecordReader.open(home.state) as reader:
             catch_up(model, reader, advance)
             yield model
-        finally:
-            model.close()
+    finally:
+        model.close()
 
 
 def catch_up(model: ReadModel, reader: RecordReader, advance: Advance = nobody) -> None:
     """Read what the record has beyond the tables, a stretch at a time; what another command reads meanwhile counts."""
-    size = reader.size
     begun = first = model.next_seq
+    size = reader.size
+    if begun > size:  # entries are never taken back: this is an older copy of the record
+        model.forget()
+        begun = first = 0
     while first < size:
         stop = min(first + STRETCH, size)
         entries = reader.entries(tuple(APPLY), first=first, stop=stop)

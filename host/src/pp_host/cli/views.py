@@ -1,7 +1,7 @@
 """`pp positions`, `orders`, `fills` and `decisions`: what the record says, as tables or one document.
 
 Laws: the newest rows stand last, next to the prompt, as `pp audit tail` has it. Ids of orders are cut to what
-`pp audit why` takes; everything else of strangers is escaped and bounded.
+`pp audit why` takes; everything else of strangers is escaped and bounded, and so is a table.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 ORDER_ID = 12  # of 32 hex digits: enough to name an order among any that a record can hold
 REASON = 60
+DRAWN = 1_000  # rows of a table: it takes seconds to draw more, and nobody reads them; --json has all
 
 
 class Verdict(StrEnum):
@@ -122,9 +123,14 @@ def positions_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def _drawn(rows: Sequence[Any]) -> str:
+    """How many of `rows` a table shows."""
+    return str(len(rows)) if len(rows) <= DRAWN else f"{DRAWN} (--json shows {len(rows)})"
+
+
 def draw_positions(console: Console, document: Mapping[str, Any]) -> None:
     if document["positions"]:
-        console.print(positions_table(document["positions"]))
+        console.print(positions_table(document["positions"][-DRAWN:]))
     totals, seen = document["totals"], document["observed"]
     account = printable(document["account"] or "no account yet")
     console.print(
@@ -158,14 +164,14 @@ def orders_table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:
 
 def draw_orders(console: Console, document: Mapping[str, Any]) -> None:
     if document["orders"]:
-        console.print(orders_table(document["orders"], "Orders"))
-    console.print(f"{len(document['orders'])} of {document['matching']} orders")
+        console.print(orders_table(document["orders"][-DRAWN:], "Orders"))
+    console.print(f"{_drawn(document['orders'])} of {document['matching']} orders")
 
 
 def draw_fills(console: Console, document: Mapping[str, Any]) -> None:
     numbers = ("shares", "price $", "amount $", "fee $", "realised $")
     table = folding("at", "order", "plugin", "side", "market", *numbers, title="Fills", right=numbers)
-    for row in document["fills"]:
+    for row in document["fills"][-DRAWN:]:
         table.add_row(
             when(row["at"]),
             row["order"][:ORDER_ID],
@@ -182,7 +188,7 @@ def draw_fills(console: Console, document: Mapping[str, Any]) -> None:
         console.print(table)
     totals = document["totals"]
     console.print(
-        f"{len(document['fills'])} of {totals['fills']} fills; all of them: bought $ {cents(totals['bought'])},"
+        f"{_drawn(document['fills'])} of {totals['fills']} fills; all of them: bought $ {cents(totals['bought'])},"
         f" sold $ {cents(totals['sold'])}, fees $ {cents(totals['fees'])},"
         f" realised by sales $ {cents(totals['realised'])} before fees"
     )
@@ -191,7 +197,7 @@ def draw_fills(console: Console, document: Mapping[str, Any]) -> None:
 def draw_decisions(console: Console, document: Mapping[str, Any]) -> None:
     columns = ("at", "plugin", "wish", "market", "probability", "verdict", "why", "order", "state")
     table = folding(*columns, title="Decisions", right=("probability",))
-    for row in document["decisions"]:
+    for row in document["decisions"][-DRAWN:]:
         table.add_row(
             when(row["at"]),
             printable(row["plugin"]),
@@ -211,4 +217,4 @@ def draw_decisions(console: Console, document: Mapping[str, Any]) -> None:
     if document["summary"]:
         console.print(summary)
     total = sum(row["decisions"] for row in document["summary"])
-    console.print(f"{len(document['decisions'])} of {total} decisions")
+    console.print(f"{_drawn(document['decisions'])} of {total} decisions")

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, event, inspect
+from sqlalchemy import URL, Connection, delete, event, inspect
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlmodel import Session, SQLModel, create_engine, select
 
@@ -70,6 +70,13 @@ class ReadModel:
                     progress["next_seq"] = told.seq + 1
             progress["next_seq"] = max(progress["next_seq"], stop)
             batch.write()
+
+    def forget(self) -> None:
+        """Begin again: the record is not the one that was read."""
+        with self._usable(), self._writing.begin() as connection:
+            for table in SQLModel.metadata.sorted_tables:
+                connection.execute(delete(table))
+            _make(connection)
 
     def summary(self) -> dict[str, Any]:
         """The last run, its account's open positions and how many orders and fills there are in all."""
