@@ -79,6 +79,18 @@ def test_a_running_host_is_shown_in_tables_and_in_one_document(home, said, told)
         assert title in out
 
 
+def test_what_happened_is_asked_beside_a_running_host(home, said):
+    with hosting(home):
+        run = until(lambda: said(home.root, "status"), lambda found: found.get("cycles"))["run"]
+        lines = until(lambda: said(home.root, "logs", AGENT)["lines"], lambda found: found)
+        assert [(line["event"], line["run"]) for line in lines] == [("plugin.start", run)]
+        assert said(home.root, "positions")["observed"]["equity"] == 1_000_000_000
+        assert said(home.root, "risk", "show")["observed_at"] > 0
+        assert said(home.root, "decisions", "--run", "latest")["decisions"] == []
+        for view in ("orders", "fills"):
+            assert said(home.root, view, "--run", run)[view] == []
+
+
 def test_without_a_host_the_last_run_is_shown(demo, said, told):
     home, result = demo
     document = said(home, "status")

@@ -358,6 +358,15 @@ def test_what_is_new_in_the_record_is_read_by_the_next_question(home, said):
     assert totals == {"fills": 2, "bought": 2_000_000, "sold": 900_000, "fees": 20, "realised": 100_000}
 
 
+def test_a_table_is_bounded_and_json_is_not(home, said, told):
+    intents = [("order.intent", {**INTENT, "order": f"{number:032x}"}, None) for number in range(1_001)]
+    written(home, START, *intents)
+    status, out, _ = told(home.root, "orders", "-n", 2000)
+    assert status == 0
+    assert out.splitlines()[-1] == "1000 (--json shows 1001) of 1001 orders"
+    assert len(said(home.root, "orders", "-n", 2000)["orders"]) == 1_001
+
+
 def test_tables_of_a_longer_record_are_not_believed(home, said):
     kept = shutil.copytree(home.state, home.root / "kept")
     written(home, START, ("order.intent", INTENT, None))

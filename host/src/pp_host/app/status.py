@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pp_host.app import views
-from pp_host.app.views import Advance, consulted, nobody
+from pp_host.app.catching_up import Advance, catch_up, consulted, nobody
 from pp_host.control import ask
 from pp_host.errors import NoHost, OperatorError
 from pp_host.home import Home
@@ -38,7 +38,7 @@ def recorded(home: Home, model: ReadModel) -> Document:
 def watched(home: Home, model: ReadModel, orders: int) -> Document:
     """One look: `status`, how its run began, and its last orders; `trouble` is why a host that is there is silent."""
     with RecordReader.open(home.state) as reader:
-        views.catch_up(model, reader)
+        catch_up(model, reader)
     trouble = ""
     try:
         facts = asked(home)

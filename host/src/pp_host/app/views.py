@@ -1,13 +1,11 @@
 """What the record says of runs, positions, orders, fills, decisions and plugins, as documents; docs/CLI.md.
 
-Laws: answered from the read models, which are brought up to the record first; the same beside a running host. Money
-in micro-units. What the record does not hold (a market's question, a price nobody traded at) is not here either.
+Laws: answered from the read models (`catching_up`), the same beside a running host. Money in micro-units. What the
+record does not hold (a market's question, a price nobody traded at) is not here either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
@@ -16,58 +14,14 @@ from sqlmodel import Session
 
 from pp_host.config.schema import meant
 from pp_host.errors import OperatorError
-from pp_host.home import Home
 from pp_host.model import MICRO, PPM
-from pp_host.record.entry import Entry
-from pp_host.record.reader import RecordReader
 from pp_host.storage import questions
-from pp_host.storage.apply import APPLY, Told
 from pp_host.storage.questions import Wanted
 from pp_host.storage.read_model import ReadModel
 from pp_host.storage.tables import RunRow
 
 LATEST = "latest"
-STRETCH = 20_000  # entries of the record in one transaction
 Document = dict[str, Any]
-Advance = Callable[[int, int], None]
-"""Told how many entries of how many are read, when there are many."""
-
-
-def nobody(_done: int, _total: int) -> None:
-    """For who does not watch."""
-
-
-@contextmanager
-def consulted(home: Home, advance: Advance = nobody) -> Iterator[ReadModel]:
-    """The read models, brought up to the record as it is now. Errors: RecordError, OperatorError."""
-    model = ReadModel(home.state / "read.db")
-    try:
-        with RecordReader.open(home.state) as reader:
-            catch_up(model, reader, advance)
-            yield model
-    finally:
-        model.close()
-
-
-def catch_up(model: ReadModel, reader: RecordReader, advance: Advance = nobody) -> None:
-    """Read what the record has beyond the tables, a stretch at a time; what another command reads meanwhile counts."""
-    begun = first = model.next_seq
-    size = reader.size
-    if begun > size:  # entries are never taken back: this is an older copy of the record
-        model.forget()
-        begun = first = 0
-    while first < size:
-        stop = min(first + STRETCH, size)
-        entries = reader.entries(tuple(APPLY), first=first, stop=stop)
-        model.catch_up(map(_told, entries), first=first, stop=stop)
-        first = model.next_seq
-        if size - begun > STRETCH:
-            advance(first - begun, size - begun)
-
-
-def _told(entry: Entry) -> Told:
-    plugin = entry.actor.id if entry.actor.kind == "plugin" else ""
-    return Told(entry.seq, entry.event, entry.run, entry.ts, entry.subject, plugin, entry.cause)
 
 
 def account_named(model: ReadModel, account: str = "") -> tuple[str | None, RunRow | None]:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pp_host.cli.output import cents, folding, percent, printable
-from pp_host.cli.views import orders_table, positions_table
+from pp_host.cli.tables import orders_table, positions_table
 
 PPM = 1_000_000
 Facts = Mapping[str, Any]

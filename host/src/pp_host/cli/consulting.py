@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 @contextmanager
 def consulted(home: Path | None, *, quiet: bool) -> Iterator[ReadModel]:
     """The read models of a home, brought up to its record. Errors: those of Home.open, RecordError, OperatorError."""
-    from pp_host.app import views
+    from pp_host.app import catching_up
     from pp_host.home import Home
 
     opened = Home.open(home)
-    with reading(quiet=quiet) as advance, views.consulted(opened, advance) as model:
+    with reading(quiet=quiet) as advance, catching_up.consulted(opened, advance) as model:
         yield model
 
 

@@ -58,6 +58,7 @@ def logs(
 def _follow(home: Path | None, model: ReadModel, plugin: str, last: int) -> None:
     """Draw what is committed behind the entry `last`, for ever."""
     from pp_host.app import views
+    from pp_host.app.catching_up import catch_up
     from pp_host.home import Home
     from pp_host.record.reader import RecordReader
 
@@ -66,7 +67,7 @@ def _follow(home: Path | None, model: ReadModel, plugin: str, last: int) -> None
     while True:
         time.sleep(LOOK_SECONDS)
         with RecordReader.open(state) as reader:
-            views.catch_up(model, reader)
+            catch_up(model, reader)
         lines = views.lines(model, plugin, BURST, after=last)
         draw_lines(screen, lines)
         last = lines[-1]["seq"] if lines else last
