@@ -5,6 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from pp_host.app.risk import account
+from pp_host.core.entries import BOOKED
+from pp_host.core.ledger import Ledger
+from pp_host.home import Home
+from pp_host.record.reader import RecordReader
 
 from tests.cli.recorded import AGENT
 
@@ -78,6 +83,19 @@ def test_a_budgets_use_is_what_the_plugins_orders_cost(demo, said, shown):
     minute = document["observed_at"] - 60_000_000
     recent = [order for order in entries(said, demo[0], "order.intent") if order["at"] > minute]
     assert budget["orders_per_minute"]["used"] == len(recent)
+
+
+def test_the_books_are_those_that_a_start_would_replay(demo):
+    state = Home.open(demo[0]).state
+    with RecordReader.open(state) as reader:
+        every = [(entry.seq, entry.event, entry.subject) for entry in reader.entries(tuple(BOOKED))]
+        last = max(seq for seq, event, _ in every if event == "observation")
+        books = account(reader, "paper", last)
+    whole = Ledger.replay("paper", every)
+    assert whole.balance.cost > 0
+    assert (books.ledger.balance, books.ledger.marks) == (whole.balance, whole.marks)
+    assert books.ledger.holdings() == whole.holdings()
+    assert books.ledger.spent(AGENT, books.at) == whole.spent(AGENT, books.at) > 0
 
 
 # --- sources, and which bound binds ---

@@ -11,16 +11,14 @@ import heapq
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from pp_host import disk
 from pp_host.app.stage import PAPER as PAPER
-from pp_host.config import Budget, Config, Plugin, load
+from pp_host.config import Budget, Config, Plugin, parse, text_of
 from pp_host.config.sources import Source, Sources
 from pp_host.config.values import settings
 from pp_host.core.entries import BOOKED
 from pp_host.core.ledger import Ledger
 from pp_host.home import Home
 from pp_host.latch import read_latch
-from pp_host.limits import LIMITS
 from pp_host.model import PPM, SECOND
 from pp_host.record.entry import Entry
 from pp_host.record.reader import RecordReader
@@ -62,10 +60,9 @@ def _seq(entry: Entry) -> int:
 
 
 def limits(home: Home, environ: Mapping[str, str], books: Account) -> Document:
-    """Every limit with its source and use. Errors: those of `load`, and of a grant file that cannot be read."""
-    config = load(home.config_file, environ)
-    text = disk.read(home.config_file, LIMITS.package.config_bytes).decode()
-    sources = Sources(text, environ)
+    """Every limit with its source and use. Errors: those of `config.load`, and of a grant file that cannot be read."""
+    text = text_of(home.config_file)
+    config, sources = parse(text, environ), Sources(text, environ)
     grants = {grant.id: grant for grant in Store(home.store, home.grants).installed()}
     ids = sorted(config.plugins.keys() | grants.keys())
     plugins = (_plugin(one, config.plugins.get(one), grants.get(one), sources, books) for one in ids)
