@@ -60,16 +60,21 @@ def console() -> Console:
     return Console(highlight=False, emoji=False, markup=False, soft_wrap=width is not None, width=width)
 
 
-def folding(*columns: str, title: str | None = None, right: Container[str] = ()) -> Table:
+def folding(
+    *columns: str, title: str | None = None, right: Container[str] = (), firm: Container[str] = ()
+) -> Table:
     """A table whose cells go on in the next line where they are too long: half an id names nothing.
 
-    `right` names the columns of numbers.
+    `right` names the columns of numbers, `firm` others that are never broken while any other column can be.
     """
     from rich.table import Table
 
     table = Table(title=title, title_justify="left")
     for column in columns:
-        table.add_column(column, overflow="fold", justify="right" if column in right else "left")
+        number = column in right
+        table.add_column(
+            column, overflow="fold", justify="right" if number else "left", no_wrap=number or column in firm
+        )
     return table
 
 
@@ -95,6 +100,12 @@ def brief(text: str, most: int) -> str:
     """A stranger's text, printable and no longer than `most` characters."""
     shown = printable(text[: most + 1])
     return shown if len(shown) <= most else shown[: most - 1] + "\u2026"
+
+
+def elided(text: str, most: int = 24) -> str:
+    """A stranger's id, printable; of a longer one its beginning and its end, by which it is recognised."""
+    shown = printable(text[: 2 * most] if len(text) <= 2 * most else text[:most] + text[-most:])
+    return shown if len(shown) <= most else f"{shown[: most - 9]}\u2026{shown[-8:]}"
 
 
 def when(micros: int) -> str:

@@ -13,6 +13,7 @@ from pp_host.cli.output import HomeOption, JsonOption, cents, folding, percent, 
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 app = typer.Typer(help="Every limit, where it comes from, how much of it is used.", no_args_is_help=True)
 
@@ -64,14 +65,15 @@ def draw_limits(console: Console, document: Mapping[str, Any]) -> None:
         console.print(f"HALTED: {printable(document['latched'])}")
 
 
-def _budget(plugin: Mapping[str, Any]) -> Any:
-    numbers = ("value", "used", "left", "granted", "in pp.toml")
+def _budget(plugin: Mapping[str, Any]) -> Table:
+    numbers = ("granted", "in pp.toml", "used")
     title = f"Budget of {printable(plugin['id'])}"
-    table = folding("limit", *numbers, "binds", "source", title=title, right=numbers)
+    columns = ("limit", "granted", "in pp.toml", "binds", "used", "source")
+    table = folding(*columns, title=title, right=numbers, firm=("limit", "source"))
     for row in plugin["budget"]:
         granted = "no bound" if row["granted"] is None else _shown(row["key"], row["granted"], row["unit"])
         configured = _shown(row["key"], row["configured"], row["unit"])
-        table.add_row(row["key"], *_figures(row), granted, configured, row["binds"], _source(row))
+        table.add_row(row["key"], granted, configured, row["binds"], _figures(row)[1], _source(row))
     return table
 
 
