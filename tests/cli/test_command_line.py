@@ -114,7 +114,7 @@ def test_other_ends(command, capsys, error, status, line):
 @pytest.mark.parametrize(
     ("arguments", "line", "hint"),
     [
-        (["bogus"], "No such command 'bogus'.", "pp --help"),
+        (["nonsense"], "No such command 'nonsense'.", "pp --help"),
         (["--bogus"], "No such option: --bogus", "pp --help"),
         (["resume"], "Missing option '--reason'.", "pp resume --help"),
         (["config", "bogus"], "No such command 'bogus'.", "pp config --help"),

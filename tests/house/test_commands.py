@@ -11,9 +11,11 @@ from importlib import import_module
 import pytest
 import typer
 import typer.main
-from pp_host.app import results
+from pp_host.app import results, risk, status, views
 from pp_host.cli.main import COMMANDS
 from pp_host.control import Halt
+from pp_host.storage import questions
+from pp_host.storage.tables import DecisionRow, FillRow, LineRow, OrderRow, RunRow
 
 
 def leaves(command, name):
@@ -73,6 +75,24 @@ def test_every_command_has_a_line_of_help(commands):
     assert [name for name, command in commands.items() if not command.help] == []
 
 
+# A command's JSON beyond what the command itself writes out: rows of tables, and functions that make documents.
+ROWS = {
+    "pp status": RunRow,
+    "pp orders": OrderRow,
+    "pp fills": FillRow,
+    "pp decisions": DecisionRow,
+    "pp logs": LineRow,
+}
+DOCUMENTS = {
+    "pp status": (status.recorded, questions.summary),
+    "pp positions": (views.positions, views._observed, views._position, views._position_totals),
+    "pp orders": (views.orders, views._order),
+    "pp fills": (views.fills, views._order),
+    "pp decisions": (views.decisions, views._order, questions.decisions),
+    "pp risk show": (risk.limits, risk._limit, risk._bound, risk._plugin),
+}
+
+
 def fields(function):
     """The keys of the dictionaries that a function returns or calls `document`, where they are written out."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
@@ -97,6 +117,12 @@ def test_every_field_of_a_commands_json_is_documented(commands, sections):
     found["pp kill"] |= set(Halt.__struct_fields__)
     for function in (results.plugin_facts, results.account_facts, results.tape_facts, results.record_facts):
         found["pp run"] |= set(fields(function))
+    for name, row in ROWS.items():
+        found[name] |= set(row.model_fields) - {"order_id"}
+    for name, functions in DOCUMENTS.items():
+        found[name] |= {field for function in functions for field in fields(function)}
+    assert {"unrealised", "average_price", "markets"} <= found["pp positions"]
+    assert {"unit", "binds", "observed_at"} <= found["pp risk show"]
     assert {"halted", "recorded"} <= found["pp kill"]
     assert {"digest", "decisions", "steps", "root"} <= found["pp run"]
     assert {"checkpoints", "vkey"} <= found["pp audit verify"]

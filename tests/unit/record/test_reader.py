@@ -201,3 +201,21 @@ def test_entries_appear_once_they_are_committed(place):
         record.append("snapshot", {})
         record.flush()
         assert len(list(reader.entries())) == 2
+
+
+def test_a_stretch_is_read_from_its_first_entry_to_before_its_end(traded):
+    place, *_ = traded
+    with place.reading() as reader:
+        size = reader.size
+        every = [entry.seq for entry in reader.entries()]
+        assert every == list(range(size))
+        assert [entry.seq for entry in reader.entries(first=2, stop=5)] == [2, 3, 4]
+        assert [entry.seq for entry in reader.entries(first=size - 1, stop=size + 9)] == [size - 1]
+        assert list(reader.entries(first=5, stop=5)) == []
+
+
+def test_an_empty_record_has_no_size(place):
+    with place.writing():
+        pass
+    with place.reading() as reader:
+        assert reader.size == 0

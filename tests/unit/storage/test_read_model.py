@@ -123,6 +123,40 @@ def test_a_file_of_another_schema_is_built_anew(tmp_path: Path) -> None:
     again.close()
 
 
+def test_a_file_of_a_schema_with_other_columns_is_built_anew(tmp_path: Path) -> None:
+    path = tmp_path / "read.db"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(
+            "CREATE TABLE progress (id INTEGER PRIMARY KEY, schema_version INTEGER, next_seq INTEGER)"
+        )
+        database.execute("INSERT INTO progress VALUES (0, 2, 7)")
+        database.execute("CREATE TABLE orderrow (order_id TEXT PRIMARY KEY)")
+    model = ReadModel(path)
+    assert model.next_seq == 0
+    model.catch_up(TOLD)
+    assert model.summary()["orders"] == 1
+    model.close()
+
+
+def test_a_stretch_beyond_the_end_of_the_tables_is_not_applied(model: ReadModel) -> None:
+    model.catch_up(TOLD[4:], first=4, stop=len(TOLD))
+    assert model.next_seq == 0
+    model.catch_up(TOLD[:4], first=0, stop=4)
+    model.catch_up(TOLD[4:], first=4, stop=len(TOLD) + 5)
+    assert model.next_seq == len(TOLD) + 5
+    assert model.summary()["fills"] == 3
+
+
+def test_who_comes_late_finds_it_done(tmp_path: Path) -> None:
+    first, second = ReadModel(tmp_path / "read.db"), ReadModel(tmp_path / "read.db")
+    for model in (first, second):
+        model.catch_up(TOLD, first=0, stop=len(TOLD))
+    assert first.summary() == second.summary()
+    assert second.summary()["positions"][0]["shares"] == 200
+    first.close()
+    second.close()
+
+
 @pytest.mark.parametrize("garbage", [b"not a database at all" * 100, b"SQLite format 3\0" + b"\xff" * 8192])
 def test_garbage_is_built_anew(tmp_path: Path, garbage: bytes) -> None:
     (tmp_path / "read.db").write_bytes(garbage)

@@ -17,7 +17,6 @@ from pp_host.record.entry import Actor
 from pp_host.record.log import Record
 from pp_host.record.note import Verifier, load_key, load_verifier, vkey_path
 from pp_host.record.reader import RecordReader
-from pp_host.storage.read_model import ReadModel, Told
 from pp_host.trust.grants import Grant
 from pp_host.trust.store import Store
 
@@ -107,18 +106,3 @@ def halt_reason(home: Home) -> str | None:
         for last in reader.entries(("state.kill", "state.resume")):  # noqa: B007  # the last one is wanted
             pass
     return str(last.subject.get("reason", "")) if last and last.event == "state.kill" else None
-
-
-def status(home: Home) -> dict[str, Any]:
-    """What the record says of a home without a running host; fields as docs/CLI.md."""
-    model = ReadModel(home.state / "read.db")
-    try:
-        with RecordReader.open(home.state) as reader:
-            model.catch_up(
-                Told(entry.seq, entry.event, entry.run, entry.ts, entry.subject)
-                for entry in reader.entries(first=model.next_seq)
-            )
-        summary = model.summary()
-    finally:
-        model.close()
-    return {"home": str(home.root), "running": False, "latched": halt_reason(home), **summary}

@@ -1,4 +1,4 @@
-"""`pp stop`, `kill`, `resume` and `status`: said to a running host, or done without one."""
+"""`pp stop`, `kill` and `resume`: said to a running host, or done without one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pp_host.cli.output import HomeOption, JsonOption, cents, complain, printable, show
-from pp_host.errors import NoHost, OperatorError
+from pp_host.cli.output import HomeOption, JsonOption, complain, printable, show
+from pp_host.errors import OperatorError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -79,21 +79,6 @@ def resume(
     show(document, lambda console: console.print(line), as_json=as_json)
 
 
-def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """What is going on: from the running host, else from the record."""
-    from pp_host.control import ask
-    from pp_host.limits import LIMITS
-
-    opened = _open(home)
-    try:
-        document = ask(opened.state, "status", timeout=LIMITS.control.answer_seconds)
-    except NoHost:
-        from pp_host.app.operator import status as recorded_status
-
-        document = recorded_status(opened)
-    show(document, lambda console: _draw_facts(console, document, ""), as_json=as_json)
-
-
 def _open(path: Path | None) -> Home:
     from pp_host.home import Home
 
@@ -127,38 +112,3 @@ def _draw_halt(console: Console, done: Halt) -> None:
     console.print(f"  record   {'no entry' if done.recorded is None else f'entry {done.recorded}'}")
     if done.latched or done.recorded is not None:
         console.print("Nothing new is sent until: pp resume --reason ...")
-
-
-def _draw_facts(console: Console, facts: Mapping[str, Any], indent: str) -> None:
-    """Any document: one line per fact, one line per item of a list."""
-    for key, value in facts.items():
-        name = printable(str(key))
-        if isinstance(value, Mapping):
-            console.print(f"{indent}{name}:", markup=False)
-            _draw_facts(console, value, indent + "  ")
-        elif isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
-            console.print(f"{indent}{name}:", markup=False)
-            for item in value:
-                line = "  ".join(
-                    f"{word} {_shown(word, one)}" for word, one in sorted(item.items()) if one != ""
-                )
-                console.print(f"{indent}  {line}", markup=False, soft_wrap=True)
-        else:
-            console.print(f"{indent}{name}: {_shown(name, value)}", markup=False)
-
-
-MONEY = frozenset({"cash", "reserved", "positions_cost", "fees", "realised", "equity", "equity_end", "cost"})
-
-
-def _shown(name: str, value: object) -> str:
-    """A fact as people write it: dollars, shares, yes and no."""
-    match value:
-        case None:
-            return "-"
-        case bool():
-            return "yes" if value else "no"
-        case int() if name in MONEY:
-            return f"$ {cents(value)}"
-        case int() if name == "shares":
-            return cents(value)
-    return printable(str(value))

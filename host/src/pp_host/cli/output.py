@@ -11,8 +11,9 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +35,15 @@ HomeOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 
 
+RunOption = Annotated[
+    str,
+    typer.Option("--run", metavar="R", help="Only this run: its id, the beginning of it, or `latest`."),
+]
+PluginOption = Annotated[str, typer.Option("--plugin", metavar="ID", help="Only this plugin's.")]
+CountOption = Annotated[
+    int, typer.Option("-n", "--count", metavar="N", min=1, max=100_000, help="How many at most: the newest.")
+]
+
 PIPE_WIDTH = 160  # nobody's terminal is asked: what a pipe gets must not depend on it
 
 
@@ -53,13 +63,21 @@ def console() -> Console:
     return Console(highlight=False, emoji=False, markup=False, soft_wrap=width is not None, width=width)
 
 
-def folding(*columns: str, title: str | None = None) -> Table:
-    """A table whose cells go on in the next line where they are too long: half an id names nothing."""
+def folding(
+    *columns: str, title: str | None = None, right: Container[str] = (), firm: Container[str] = ()
+) -> Table:
+    """A table whose cells go on in the next line where they are too long: half an id names nothing.
+
+    `right` names the columns of numbers, `firm` others that are never broken while any other column can be.
+    """
     from rich.table import Table
 
     table = Table(title=title, title_justify="left")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        number = column in right
+        table.add_column(
+            column, overflow="fold", justify="right" if number else "left", no_wrap=number or column in firm
+        )
     return table
 
 
@@ -89,6 +107,35 @@ def called() -> str:
 def printable(text: str) -> str:
     """`text` on one line with every control, bidi and other unprintable character escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def brief(text: str, most: int) -> str:
+    """A stranger's text, printable and no longer than `most` characters."""
+    shown = printable(text[: most + 1])
+    return shown if len(shown) <= most else shown[: most - 1] + "\u2026"
+
+
+def elided(text: str, most: int = 24) -> str:
+    """A stranger's id, printable; of a longer one its beginning and its end, by which it is recognised."""
+    shown = printable(text[: 2 * most] if len(text) <= 2 * most else text[:most] + text[-most:])
+    return shown if len(shown) <= most else f"{shown[: most - 9]}\u2026{shown[-8:]}"
+
+
+def when(micros: int) -> str:
+    """Microseconds UTC -> '2026-01-31 23:59:59'."""
+    return f"{datetime.fromtimestamp(micros // 1_000_000, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def price(micros: int) -> str:
+    """Micro-USD per share as dollars with four decimals, truncated: 123_456 -> '0.1234'."""
+    return f"{micros // 1_000_000}.{micros % 1_000_000 // 100:04d}"
+
+
+def percent(ppm: int | None) -> str:
+    """Parts per million with one decimal: 123_456 -> '12.3 %'."""
+    if ppm is None:
+        return "-"
+    return f"{'-' if ppm < 0 else ''}{abs(ppm) // 10_000}.{abs(ppm) % 10_000 // 1000} %"
 
 
 def cents(micros: int) -> str:

@@ -8,7 +8,7 @@ what guards money or trust is changed in the file, where it is seen.
 from __future__ import annotations
 
 from pp_host.config.manual import default_toml, manual
-from pp_host.config.reader import load, parse
+from pp_host.config.reader import load, parse, text_of
 from pp_host.config.schema import Budget, Config, Plugin
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "load",
     "manual",
     "parse",
+    "text_of",
 ]

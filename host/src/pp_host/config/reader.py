@@ -32,6 +32,11 @@ CHECK = "correct it, then: pp config check"
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
     """Read, check and override. Errors: OperatorError; Refused for live trading and forbidden overrides."""
+    return parse(text_of(path), environ)
+
+
+def text_of(path: Path) -> str:
+    """The text of a pp.toml, unchecked. Errors: OperatorError when it cannot be read or is no UTF-8."""
     try:
         data = disk.read(path, LIMITS.package.config_bytes)
     except OSError as error:
@@ -39,11 +44,10 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
             f"{path}: cannot be read: {error.strerror}", hint="pp init makes a home with a pp.toml"
         ) from None
     try:
-        text = data.decode()
+        return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise OperatorError(f"pp.toml:{line}: not UTF-8 text", hint="save the file as UTF-8") from None
-    return parse(text, environ)
 
 
 def parse(text: str, environ: Mapping[str, str]) -> Config:

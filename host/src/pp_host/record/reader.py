@@ -16,6 +16,8 @@ from pp_host.errors import OperatorError, RecordError
 from pp_host.record.entry import Entry, decode
 from pp_host.record.store import DAMAGE_HINT, Store
 
+MOST = 2**63 - 1  # of a seq that SQLite can hold
+
 
 @dataclass(frozen=True, slots=True)
 class Why:
@@ -48,6 +50,11 @@ class RecordReader:
         finally:
             store.close()
 
+    @property
+    def size(self) -> int:
+        """How many entries there are now."""
+        return self._store.size()
+
     def entry(self, seq: int) -> Entry:
         """Entry `seq`; OperatorError when the record does not reach so far."""
         for entry in self._entries("seq = ?", (seq,)):
@@ -55,11 +62,17 @@ class RecordReader:
         raise OperatorError(f"the record has no entry {seq}", hint="pp audit tail shows the newest entries")
 
     def entries(
-        self, events: Collection[str] = (), *, run: str = "", account: str = "", first: int = 0
+        self,
+        events: Collection[str] = (),
+        *,
+        run: str = "",
+        account: str = "",
+        first: int = 0,
+        stop: int = MOST,
     ) -> Iterator[Entry]:
-        """Entries from seq `first` on, oldest first, streamed; only of these events, run, account."""
-        where = ["seq >= ?"]
-        values: list[object] = [first, *events]
+        """Entries from seq `first` up to before `stop`, oldest first, streamed; only of these events, run, account."""
+        where = ["seq >= ? AND seq < ?"]
+        values: list[object] = [first, stop, *events]
         if events:
             where.append(f"event IN ({','.join('?' * len(events))})")
         if run:

@@ -114,6 +114,13 @@ class Store:
             for row in self._connection.execute(query, values):  # noqa: UP028  # `yield from` would close the cursor
                 yield row  # of a generator that was left early, after its connection
 
+    def size(self) -> int:
+        """How many entries there are, by the number of the last one."""
+        with self._trouble():
+            return int(
+                self._connection.execute("SELECT coalesce(max(seq) + 1, 0) FROM entries").fetchone()[0]
+            )
+
     def checkpoints(self) -> list[tuple[int, bytes]]:
         """Size and note of every checkpoint, smallest first."""
         with self._trouble():

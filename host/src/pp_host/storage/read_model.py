@@ -2,33 +2,31 @@
 
 Laws: the record is never written here. A file of another schema, or that is no database, is dropped and
 built anew. Entries arrive in order and each is applied once: the next wanted number is committed together with what
-it changed.
+it changed. Several processes may do all of this at once; who comes late finds it done.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import URL, func
+from sqlalchemy import URL, Connection, delete, event, inspect
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlmodel import Session, SQLModel, create_engine, select
 
 from pp_host import disk
 from pp_host.errors import OperatorError
-from pp_host.storage.tables import SCHEMA, FillRow, OrderRow, PositionRow, Progress, RunRow
+from pp_host.storage import questions
+from pp_host.storage.apply import APPLY, Told
+from pp_host.storage.batch import Batch
+from pp_host.storage.tables import SCHEMA, Progress
 
-
-class Told(NamedTuple):
-    """One record entry as these tables need it."""
-
-    seq: int
-    event: str
-    run: str
-    ts: str
-    subject: Mapping[str, Any]
+BUSY_SECONDS = 60.0  # another command's whole stretch of entries, on a slow disk
+BEGIN = "begin"  # the execution option that says how a transaction begins
 
 
 class ReadModel:
@@ -37,67 +35,89 @@ class ReadModel:
     def __init__(self, path: Path) -> None:
         disk.find_database(path, hint="move it away; it is built anew")
         self._path = path
-        self._engine = create_engine(URL.create("sqlite", database=str(path)))
+        url = URL.create("sqlite", database=str(path))
+        self._engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+        event.listen(self._engine, "connect", _leave_transactions_to_us)
+        event.listen(self._engine, "begin", _begin)
+        self._writing = self._engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
         with self._usable():
             if not self._is_ours():
-                self.close()
-                path.unlink()
-                SQLModel.metadata.create_all(self._engine)
+                self._build_anew()
 
     def close(self) -> None:
         self._engine.dispose()
 
     @property
     def next_seq(self) -> int:
-        with self._session() as session:
-            progress = session.get(Progress, 0)
-            return progress.next_seq if progress else 0
+        with self.session() as session:
+            return session.get_one(Progress, 0).next_seq
 
-    def catch_up(self, entries: Iterable[Told]) -> None:
-        """Apply entries from `next_seq` on, in one transaction."""
-        with self._session() as session:
-            progress = session.get(Progress, 0) or Progress()
+    def catch_up(self, entries: Iterable[Told], *, first: int = 0, stop: int = 0) -> None:
+        """Apply the entries of the stretch from `first` up to `stop`, or to the last of them, in one transaction.
+
+        What was applied already is passed over; tables that end before `first` are left as they are.
+        """
+        with self._usable(), self._writing.begin() as connection:
+            batch = Batch(connection)
+            progress = batch.get(Progress, 0)
+            if progress is None or progress["next_seq"] < first:
+                return
             for told in entries:
-                if told.seq >= progress.next_seq:
+                if told.seq >= progress["next_seq"]:
                     apply = APPLY.get(told.event)
                     if apply is not None:
-                        apply(session, told)
-                    progress.next_seq = told.seq + 1
-            session.add(progress)
-            session.commit()
+                        apply(batch, told)
+                    progress["next_seq"] = told.seq + 1
+            progress["next_seq"] = max(progress["next_seq"], stop)
+            batch.write()
+
+    def forget(self) -> None:
+        """Begin again: the record is not the one that was read."""
+        with self._usable(), self._writing.begin() as connection:
+            for table in SQLModel.metadata.sorted_tables:
+                connection.execute(delete(table))
+            _make(connection)
 
     def summary(self) -> dict[str, Any]:
         """The last run, its account's open positions and how many orders and fills there are in all."""
-        with self._session() as session:
-            last = session.exec(select(RunRow).order_by(RunRow.started.desc()).limit(1)).first()  # type: ignore[attr-defined]  # a column at class level
-            positions = (
-                session.exec(select(PositionRow).where(PositionRow.account == last.account)).all()
-                if last
-                else []
-            )
-            return {
-                "last_run": last.model_dump() if last else None,
-                "positions": [row.model_dump() for row in positions],
-                "orders": session.exec(select(func.count()).select_from(OrderRow)).one(),
-                "fills": session.exec(select(func.count()).select_from(FillRow)).one(),
-            }
+        with self.session() as session:
+            return questions.summary(session)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """For questions: everything asked in it is of one moment."""
+        with self._usable(), Session(self._engine) as session:
+            yield session
 
     def _is_ours(self) -> bool:
         """Whether the file is, or has just become, a database of this schema."""
         try:
-            SQLModel.metadata.create_all(self._engine)
-            with Session(self._engine) as session:
-                progress = session.get(Progress, 0)
+            with self._engine.connect() as connection:
+                made = inspect(connection).has_table(str(Progress.__tablename__))
+            if not made:
+                with self._writing.begin() as connection:
+                    _make(connection)
+            with Session(self._engine) as session:  # the one column that every schema has
+                version = session.exec(select(Progress.schema_version)).first()
         except OperationalError:  # nothing is wrong with the file's content: no space, no permission
             raise
         except DatabaseError:
             return False
-        return progress is None or progress.schema_version == SCHEMA
+        return version == SCHEMA
 
-    @contextmanager
-    def _session(self) -> Iterator[Session]:
-        with self._usable(), Session(self._engine) as session:
-            yield session
+    def _build_anew(self) -> None:
+        """Remove the file and make another; of several processes the first does, the others find it made."""
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            self.close()
+            if not self._is_ours():
+                self.close()
+                for suffix in ("-journal", ""):  # a journal left behind would be played into the new file
+                    Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+                self._is_ours()
+        finally:
+            os.close(folder)
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
@@ -108,113 +128,17 @@ class ReadModel:
             raise OperatorError(f"{self._path}: cannot be used: {error.orig}", hint=hint) from None
 
 
-def _run_started(session: Session, told: Told) -> None:
-    subject = told.subject
-    session.add(RunRow(run=told.run, account=subject["account"], mode=subject["mode"], started=told.ts))
+def _make(connection: Connection) -> None:
+    SQLModel.metadata.create_all(connection)
+    batch = Batch(connection)
+    if batch.get(Progress, 0) is None:
+        batch.put(Progress, Progress().model_dump())
+        batch.write()
 
 
-def _run_ended(session: Session, told: Told) -> None:
-    row = session.get(RunRow, told.run)
-    if row is not None:
-        row.ended = told.ts
-        session.add(row)
+def _leave_transactions_to_us(connection: Any, _: object) -> None:
+    connection.isolation_level = None
 
 
-def _observed(session: Session, told: Told) -> None:
-    row = session.get(RunRow, told.run)
-    if row is not None:
-        row.equity, row.cash = told.subject["equity"], told.subject["cash"]
-        session.add(row)
-
-
-def _ordered(session: Session, told: Told) -> None:
-    subject = told.subject
-    session.add(
-        OrderRow(
-            order_id=subject["order"],
-            run=told.run,
-            account=subject["account"],
-            plugin=subject["plugin"],
-            market=subject["market"],
-            outcome=subject["outcome"],
-            side=subject["side"],
-            shares=subject["shares"],
-            limit_price=subject["limit_price"],
-            state="sent",
-            at=told.ts,
-        )
-    )
-
-
-def _order_state(state: str) -> Callable[[Session, Told], None]:
-    return lambda session, told: _change_order(session, told, state)
-
-
-def _order_done(session: Session, told: Told) -> None:
-    _change_order(session, told, told.subject["status"])
-
-
-def _change_order(session: Session, told: Told, state: str) -> None:
-    row = session.get(OrderRow, told.subject["order"])
-    if row is not None:
-        row.state = state
-        session.add(row)
-
-
-def _filled(session: Session, told: Told) -> None:
-    subject = told.subject
-    if session.get(FillRow, subject["trade"]) is not None:
-        return
-    session.add(
-        FillRow(
-            trade=subject["trade"],
-            order_id=subject["order"],
-            run=told.run,
-            account=subject["account"],
-            plugin=subject["plugin"],
-            market=subject["market"],
-            outcome=subject["outcome"],
-            side=subject["side"],
-            shares=subject["shares"],
-            price=subject["price"],
-            amount=subject["amount"],
-            fee=subject["fee"],
-            at=told.ts,
-        )
-    )
-    key = (subject["account"], subject["plugin"], subject["market"], subject["outcome"])
-    row = session.get(PositionRow, key) or PositionRow(
-        account=key[0], plugin=key[1], market=key[2], outcome=key[3]
-    )
-    if subject["side"] == "buy":
-        row.shares += subject["shares"]
-        row.cost += subject["amount"]
-    else:
-        row.cost -= row.cost * subject["shares"] // row.shares if row.shares else 0
-        row.shares -= subject["shares"]
-    if row.shares:
-        session.add(row)
-    elif session.get(PositionRow, key) is not None:
-        session.delete(row)
-
-
-def _settled(session: Session, told: Told) -> None:
-    query = select(PositionRow).where(
-        PositionRow.account == told.subject["account"], PositionRow.market == told.subject["market"]
-    )
-    for row in session.exec(query):
-        session.delete(row)
-
-
-APPLY: Mapping[str, Callable[[Session, Told], None]] = {
-    "run.start": _run_started,
-    "run.end": _run_ended,
-    "observation": _observed,
-    "order.intent": _ordered,
-    "order.ack": _order_state("acknowledged"),
-    "order.done": _order_done,
-    "order.in_doubt": _order_state("in_doubt"),
-    "order.void": _order_state("void"),
-    "order.fill": _filled,
-    "settlement": _settled,
-}
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get(BEGIN, "BEGIN"))

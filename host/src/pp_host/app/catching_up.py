@@ -1,0 +1,56 @@
+"""The read models brought up to the record: a stretch of entries at a time, by any number of commands at once.
+
+Laws: the record is only read. Tables that say more than the record holds are of another record, and begin again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from pp_host.home import Home
+from pp_host.record.entry import Entry
+from pp_host.record.reader import RecordReader
+from pp_host.storage.apply import APPLY, Told
+from pp_host.storage.read_model import ReadModel
+
+STRETCH = 20_000  # entries of the record in one transaction
+Advance = Callable[[int, int], None]
+"""Told how many entries of how many are read, when there are many."""
+
+
+def nobody(_done: int, _total: int) -> None:
+    """For who does not watch."""
+
+
+@contextmanager
+def consulted(home: Home, advance: Advance = nobody) -> Iterator[ReadModel]:
+    """The read models, brought up to the record as it is now. Errors: RecordError, OperatorError."""
+    model = ReadModel(home.state / "read.db")
+    try:
+        with RecordReader.open(home.state) as reader:
+            catch_up(model, reader, advance)
+            yield model
+    finally:
+        model.close()
+
+
+def catch_up(model: ReadModel, reader: RecordReader, advance: Advance = nobody) -> None:
+    """Read what the record has beyond the tables, a stretch at a time; what another command reads meanwhile counts."""
+    begun = first = model.next_seq
+    size = reader.size
+    if begun > size:  # entries are never taken back: this is an older copy of the record
+        model.forget()
+        begun = first = 0
+    while first < size:
+        stop = min(first + STRETCH, size)
+        entries = reader.entries(tuple(APPLY), first=first, stop=stop)
+        model.catch_up(map(_told, entries), first=first, stop=stop)
+        first = model.next_seq
+        if size - begun > STRETCH:
+            advance(first - begun, size - begun)
+
+
+def _told(entry: Entry) -> Told:
+    plugin = entry.actor.id if entry.actor.kind == "plugin" else ""
+    return Told(entry.seq, entry.event, entry.run, entry.ts, entry.subject, plugin, entry.cause)
