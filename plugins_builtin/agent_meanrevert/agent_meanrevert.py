@@ -31,7 +31,7 @@ class MeanRevertAgent:
     @hookimpl
     def configure(self, config: dict[str, float]) -> None:
         self._deviations = config.get("deviations", 2)
-        self._gap = config.get("gap_cents", 3) * CENT
+        self._gap = config.get("gap_cents", 5) * CENT
         self._span = int(config.get("window_micros", 3600 * MICRO))
         self._least_points = config.get("least_points", 20)
         self._most = int(config.get("most_decisions", 5))

@@ -82,7 +82,7 @@ config = {{markets = 6, seed = 7}}
 config = {{rise_cents = 3, window_micros = 1000000}}
 {BUDGET}
 [plugins."{AGENTS[2]}"]
-config = {{deviations = 0.5, gap_cents = 3, window_micros = 3000000}}
+config = {{deviations = 0.5, gap_cents = 3, window_micros = 3000000, least_points = 5}}
 {BUDGET}
 [plugins."{ADVISERS[0]}"]
 [plugins."{ADVISERS[1]}"]

@@ -90,16 +90,18 @@ def sets(event: str, quoted: dict[str, tuple[Fraction | None, Fraction | None]])
 
 
 def sold(steps: int) -> Iterator[list[Sold]]:
-    """For each moment the sets that leave a profit. A market is shown from its first point until it is resolved."""
+    """For each moment the sets that leave a profit. A market is shown from its first point to the step that resolves it."""
     rows = pq.ParquetFile(SHARED / "markets.parquet").read().to_pylist()
+    before = 0
     for now, newest in moments(steps):
         events: dict[str, dict[str, Any]] = defaultdict(dict)
         for row in rows:
-            name = row["market_id"]
-            if now <= row["resolved_ts"] and name in newest:
-                events[row["event_id"]][name] = costs(newest[name], row["nominal_end_ts"], now)
+            name, end = row["market_id"], min(row["nominal_end_ts"], row["resolved_ts"] + 1)
+            if before <= row["resolved_ts"] and name in newest:
+                events[row["event_id"]][name] = costs(newest[name], end, now)
         found = [one for event, quoted in events.items() for one in sets(event, quoted)]
         yield [one for one in found if one.profit >= 1]
+        before = now
 
 
 def counted(steps: int) -> dict[str, int]:
