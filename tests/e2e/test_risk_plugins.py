@@ -57,6 +57,19 @@ ADVICE = {
     "babbles": ("return 'yes'", {"denied"}, {"adviser_silent"}),
 }
 CYCLES = 3
+SETTINGS = f"""[host]
+cycle_seconds = 0.1
+[sizing]
+method = "fixed"
+fixed_usd = 8
+[risk]
+max_spread = 0.5
+[plugins."{SOURCE}"]
+config = {{markets = 4, seed = 7}}
+[plugins."test.agent"]
+budget = {{order_usd = 50, day_usd = 500, exposure_usd = 500, orders_per_minute = 60}}
+[plugins."test.risk"]
+"""
 
 
 def write(folder: Path, name: str, kind: str, hook: str, capabilities: str, code: str) -> Path:
@@ -78,21 +91,7 @@ def test_advice(new_home: Any, tmp_path: Path, name: str) -> None:
     home.install(
         write(tmp_path, "risk", "risk", "advise", "  - {use: risk.advise, reason: c}", RISK.format(body=body))
     )
-    home.configure(
-        f"""[host]
-cycle_seconds = 0.1
-[sizing]
-method = "fixed"
-fixed_usd = 8
-[risk]
-max_spread = 0.5
-[plugins."{SOURCE}"]
-config = {{markets = 4, seed = 7}}
-[plugins."test.agent"]
-budget = {{order_usd = 50, day_usd = 500, exposure_usd = 500, orders_per_minute = 60}}
-[plugins."test.risk"]
-"""
-    )
+    home.configure(SETTINGS)
     done = home.pp("run", "--cycles", CYCLES, "--json")
     assert done.status == 0, done.stderr
     last = {entry["cause"]: entry["subject"] for entry in home.entries("verdict")}
@@ -108,3 +107,27 @@ budget = {{order_usd = 50, day_usd = 500, exposure_usd = 500, orders_per_minute 
         assert done.json["fills"] > 0
         shares = {entry["subject"]["shares"] for entry in home.entries("order.intent")}
         assert (shares == {6_000_000}) is (name == "shrinks")
+
+
+SEEN = ("- {use: market.read, reason: d}", "- {use: market.read, venues: [elsewhere], reason: d}")
+WHAT_IT_WAS_TOLD = "return Veto(reason=f'{proposal.venue} {proposal.event} {proposal.ends_at is not None}')"
+
+
+@pytest.mark.parametrize(
+    ("grant", "told"),
+    [(SEEN[0], "sample sample-7-00"), (SEEN[1], "  False"), ("", "  False")],
+    ids=["granted", "another venue", "not granted"],
+)
+def test_a_risk_plugin_is_told_of_the_market_by_its_grant(
+    new_home: Any, tmp_path: Path, grant: str, told: str
+) -> None:
+    home = new_home()
+    wishes = "  - {use: market.read, reason: a}\n  - {use: decision.propose, max_order_usd: 50, max_day_usd: 500, reason: b}"
+    home.install(write(tmp_path, "agent", "agent", "decide", wishes, AGENT))
+    asks = f"  - {{use: risk.advise, reason: c}}\n  {grant}"
+    home.install(write(tmp_path, "risk", "risk", "advise", asks, RISK.format(body=WHAT_IT_WAS_TOLD)))
+    home.configure(SETTINGS)
+    assert home.pp("run", "--once", "--json").status == 0
+    (advice,) = home.entries("advice")
+    assert advice["subject"]["reason"].startswith(told)
+    assert advice["subject"]["reason"].endswith(str(told.startswith("sample")))

@@ -29,7 +29,7 @@ class Record:
 class SlowRisk:
     """Stands for a running risk plugin that takes two seconds for each answer."""
 
-    spec = SimpleNamespace(ref=REF, kind="risk", grant="g", account=None)
+    spec = SimpleNamespace(ref=REF, kind="risk", grant="g", account=None, venues=frozenset())
     calls = 0
 
     def __init__(self):

@@ -12,6 +12,7 @@ from pp_host.config import load
 from pp_host.errors import OperatorError, Refused
 from pp_host.home import Home, place
 from pp_host.record.note import load_key, load_verifier
+from pp_host.trust.store import Store
 
 
 def bare(root: Path) -> Home:
@@ -29,6 +30,17 @@ def test_a_created_home_opens(tmp_path):
 
 def test_two_homes_have_two_ids(tmp_path):
     assert bare(tmp_path / "a").root_id != bare(tmp_path / "b").root_id
+
+
+def test_every_built_in_plugin_is_installed_and_configured_and_three_are_enabled(tmp_path):
+    home = found_home(tmp_path / "home")
+    config = load(home.config_file, {})
+    installed = {grant.id: grant for grant in Store(home.store, home.grants).installed()}
+    assert set(config.plugins) == set(installed)
+    assert len(config.enabled()) == 3
+    for name, plugin in config.plugins.items():
+        trades = any(one.__struct_config__.tag == "decision.propose" for one in installed[name].capabilities)
+        assert (plugin.budget.order_micros > 0) is trades, "enabling it is all there is left to do"
 
 
 def test_init_furnishes_keys_and_trust(tmp_path):

@@ -82,7 +82,11 @@ class SnapshotRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Proposal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An order the core would place, shown to risk plugins."""
+    """An order the core would place, shown to risk plugins.
+
+    venue, event, ends_at: what the market's source says of it, as far as market.read is granted; otherwise, and where
+    the source says nothing, empty and None. ends_at is the end as announced, microseconds UTC.
+    """
 
     plugin: Name
     market: Name
@@ -90,6 +94,9 @@ class Proposal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     side: Literal["buy", "sell"]
     shares: int
     limit_price: int
+    venue: Name = ""
+    event: Name = ""
+    ends_at: int | None = None
 
 
 class RiskView(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -56,6 +56,14 @@ async def test_a_fill_can_be_followed_back_to_the_snapshot():
     assert [event.kind for event in world.outputs.told] == ["cycle", "decision", "verdict", "fill"]
 
 
+async def test_advisers_hear_what_the_source_says_of_the_market():
+    world = World(market(venue="polymarket", event="rain", ends_at=NOON + 7))
+    world.advisers.advice = (Keep(),)
+    await turn(world, buy())
+    ((proposal, _),) = world.advisers.asked
+    assert (proposal.venue, proposal.event, proposal.ends_at) == ("polymarket", "rain", NOON + 7)
+
+
 async def test_a_denied_wish_leaves_its_reason_and_nothing_else():
     world = World()
     await turn(world, buy(math.nan, rationale="because"))

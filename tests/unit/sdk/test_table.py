@@ -191,6 +191,12 @@ def test_an_empty_table_is_a_table():
 # --- reading
 
 
+def test_an_empty_table_has_empty_columns():
+    table = build(())
+    for column in (*INT_COLUMNS, *TEXT_COLUMNS):
+        assert table.cells(column.name) == []
+
+
 def test_a_row_reads_like_an_object_and_null_is_none():
     first, second = build(SMALL)
     assert (first.id, first.event, first.yes_name, first.no_name) == ("a", "e", "Yes", "No")

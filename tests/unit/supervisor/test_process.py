@@ -111,7 +111,7 @@ async def test_one_call_that_uses_too_much_is_the_end(started: Any) -> None:
 
 
 async def test_a_thread_left_spinning_between_calls_is_the_end(started: Any) -> None:
-    spin = "import threading; threading.Thread(target=lambda: all(True for _ in iter(int, 1)), daemon=True).start()"
+    spin = "import threading; threading.Thread(target=exec, args=('while True: pass',), daemon=True).start()"
     process = await started(AGENT.format(body=spin), cpu_seconds=0.5, wall_seconds=20.0)
     assert (await decide(process)).decisions
     ending = await process.ended()

@@ -10,8 +10,16 @@ import msgspec
 import pytest
 from pp_host.core import telling
 from pp_host.model import Holding, Observed
-from pp_host.supervisor.proxy import MONEY_FIELDS, PUBLIC_FIELDS, Shown, account_view, event_view, risk_view
-from pp_sdk import MICRO, Event, MarketRow, MarketTable, Position, RiskView, build
+from pp_host.supervisor.proxy import (
+    MONEY_FIELDS,
+    PUBLIC_FIELDS,
+    Shown,
+    account_view,
+    event_view,
+    proposal_view,
+    risk_view,
+)
+from pp_sdk import MICRO, Event, MarketRow, MarketTable, Position, Proposal, RiskView, build
 from pp_sdk.memfd import unseal
 
 OWN = Holding(plugin="test.a", market="m", outcome="yes", shares=30 * MICRO, cost=10 * MICRO)
@@ -117,6 +125,29 @@ def test_a_risk_plugin_sees_the_account_as_far_as_it_was_granted() -> None:
     ratio = risk_view(VIEW, "ratio")
     assert (ratio.equity, ratio.cash, ratio.exposure) == (MICRO, MICRO // 4, MICRO // 20)
     assert [(held.shares, held.cost) for held in ratio.positions] == [(150_000, 50_000)]
+
+
+PROPOSAL = Proposal(
+    plugin="test.a", market="m", outcome="yes", side="buy", shares=5, limit_price=7,
+    venue="kalshi", event="rain", ends_at=9,
+)  # fmt: skip
+UNTOLD = Proposal(plugin="test.a", market="m", outcome="yes", side="buy", shares=5, limit_price=7)
+
+
+@pytest.mark.parametrize(
+    ("venues", "seen"),
+    [
+        (None, PROPOSAL),
+        (frozenset({"kalshi", "elsewhere"}), PROPOSAL),
+        (frozenset({"elsewhere"}), UNTOLD),
+        (frozenset(), UNTOLD),
+    ],
+    ids=["every venue", "this venue", "another venue", "no market.read"],
+)
+def test_a_risk_plugin_is_told_of_the_markets_it_may_see(
+    venues: frozenset[str] | None, seen: Proposal
+) -> None:
+    assert proposal_view(PROPOSAL, venues) == seen
 
 
 @pytest.mark.parametrize("equity", [-5, 0, 1])

@@ -27,26 +27,42 @@ BUILTINS = Path(__file__).parents[4] / "plugins_builtin"  # beside host/ in a ch
 SOURCE_SAMPLE = "dev.probablyprofit.source-sample"
 AGENT_VALUE = "dev.probablyprofit.agent-value"
 OUTPUT_CONSOLE = "dev.probablyprofit.output-console"
+RESTING_AGENTS = (
+    "dev.probablyprofit.agent-momentum",
+    "dev.probablyprofit.agent-meanrevert",
+    "dev.probablyprofit.agent-arbitrage",
+)
+RESTING_ADVISERS = ("dev.probablyprofit.risk-concentration", "dev.probablyprofit.risk-time")
+BUDGET = Budget(
+    order_micros=50 * MICRO, day_micros=2000 * MICRO, exposure_micros=500 * MICRO, orders_per_minute=30
+)
 
 
 def starting_plugins(seed: int = 7) -> dict[str, Plugin]:
     """What a new home runs in paper mode."""
-    budget = Budget(
-        order_micros=50 * MICRO, day_micros=2000 * MICRO, exposure_micros=500 * MICRO, orders_per_minute=30
-    )
     return {
         SOURCE_SAMPLE: Plugin(config={"markets": 40, "seed": seed}),
-        AGENT_VALUE: Plugin(budget=budget),
+        AGENT_VALUE: Plugin(budget=BUDGET),
         OUTPUT_CONSOLE: Plugin(),
     }
 
 
+def resting_plugins() -> dict[str, Plugin]:
+    """What a new home has installed and configured besides, and does not run before an operator enables it."""
+    agents = dict.fromkeys(RESTING_AGENTS, Plugin(enabled=False, budget=BUDGET))
+    return {**agents, **dict.fromkeys(RESTING_ADVISERS, Plugin(enabled=False))}
+
+
 def found_home(path: Path | None, plugins: Mapping[str, Plugin] | None = None) -> Home:
-    """A new home at `path`, else at the default place, with `plugins` configured and the built-ins installed.
+    """A new home at `path`, else at the default place, that runs `plugins` and has the built-ins installed.
 
     Errors: OperatorError; nothing is left behind.
     """
-    return Home.create(place(path), default_toml(dict(plugins or starting_plugins())), _furnish)
+    wanted = dict(plugins or starting_plugins())
+    text = default_toml(
+        {**wanted, **resting_plugins(), **wanted}
+    )  # in their order, and resting only if not wanted
+    return Home.create(place(path), text, _furnish)
 
 
 def _furnish(home: Home) -> None:

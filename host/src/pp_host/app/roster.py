@@ -186,7 +186,10 @@ def _budget(grant: Grant, config: Config) -> Budget | None:
 
 
 def _venues(seen: MarketRead | None) -> frozenset[str] | None:
-    return frozenset(seen.venues) if seen and seen.venues is not None else None
+    """The venues that are seen: None is every one, and no market.read is none."""
+    if seen is None:
+        return frozenset()
+    return None if seen.venues is None else frozenset(seen.venues)
 
 
 def _least(granted: int | None, own: int) -> int:

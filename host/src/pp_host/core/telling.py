@@ -16,7 +16,8 @@ from pp_host.ports import Outputs, Ports
 
 
 def proposal(order: Order, observed: Observed, ledger: Ledger) -> tuple[Proposal, RiskView]:
-    """The order and the account as a risk plugin sees them."""
+    """The order, what is known of its market, and the account: all that a risk plugin could be granted to see."""
+    row = observed.markets.get(order.market)
     asked = Proposal(
         plugin=order.plugin,
         market=order.market,
@@ -24,6 +25,9 @@ def proposal(order: Order, observed: Observed, ledger: Ledger) -> tuple[Proposal
         side=order.side,
         shares=order.shares,
         limit_price=order.limit_price,
+        venue=row.venue if row else "",
+        event=row.event if row else "",
+        ends_at=row.ends_at if row else None,
     )
     lots = ledger.holdings()
     view = RiskView(

@@ -92,8 +92,11 @@ class RiskProxy:
 
     @hookimpl
     async def advise(self, proposal: Proposal, view: RiskView) -> Advice:
-        seen = risk_view(view, self.plugin.spec.account)
-        advice: Advice = await self.plugin.call("advise", messages.Advise(proposal=proposal, view=seen))
+        spec = self.plugin.spec
+        body = messages.Advise(
+            proposal=proposal_view(proposal, spec.venues), view=risk_view(view, spec.account)
+        )
+        advice: Advice = await self.plugin.call("advise", body)
         return advice
 
 
@@ -137,6 +140,13 @@ def account_view(observed: Observed, plugin: str, precision: str | None) -> Acco
 
 def _position(holding: Holding, shares: int, cost: int) -> Position:
     return Position(market=holding.market, outcome=holding.outcome, shares=shares, cost=cost)
+
+
+def proposal_view(proposal: Proposal, venues: frozenset[str] | None) -> Proposal:
+    """The order as the grant shows it: of a market that market.read does not cover, its name and nothing else."""
+    if venues is None or proposal.venue in venues:
+        return proposal
+    return replace(proposal, venue="", event="", ends_at=None)
 
 
 def risk_view(view: RiskView, precision: str | None) -> RiskView:

@@ -15,7 +15,7 @@ from pp_host.model import PluginRef
 class PluginSpec:
     """archive: the verified bytes that will run; grant: digest of the operator's consent.
 
-    venues: those whose markets it may see, None for all.
+    venues: those whose markets it may see, None for all; none of them without market.read.
     wall_seconds bound a call without the time it waits on the host, outer_seconds with it.
     account: the precision of account.read, or None; events: what an output is told, or None when it may hear nothing.
     """

@@ -66,7 +66,8 @@ def flags(marks: int, count: int) -> bytes:
 
 def bit_flags(bits: int, count: int) -> bytes:
     """The lowest `count` bits of an integer as one byte each, 0 or 1."""
-    return f"{bits:0{count}b}".encode().translate(_DIGITS)[::-1]
+    digits = f"{bits:0{count}b}" if count else ""  # the shortest spelling of a number has one digit
+    return digits.encode().translate(_DIGITS)[::-1]
 
 
 def first(marks: int) -> int:
