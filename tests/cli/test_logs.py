@@ -91,7 +91,7 @@ def test_an_unknown_id_like_no_other_names_those_that_are_known(demo, told):
     home, _ = demo
     status, _, err = told(home, "logs", "zzz")
     assert status == 1
-    assert err.splitlines()[1].startswith("pp: hint: known: dev.probablyprofit.agent-value, ")
+    assert err.splitlines()[1].startswith("pp: hint: known: dev.probablyprofit.agent-arbitrage, ")
 
 
 def test_lines_cannot_draw_on_the_terminal_nor_fill_it(home, told, said):

@@ -20,6 +20,11 @@ def by_key(rows):
     return {row["key"]: row for row in rows}
 
 
+def of_agent(document):
+    (plugin,) = [plugin for plugin in document["plugins"] if plugin["id"] == AGENT]
+    return plugin
+
+
 @pytest.fixture
 def shown(demo, said):
     home, result = demo
@@ -73,7 +78,7 @@ def test_what_is_used_is_what_the_record_adds_up_to(demo, said, shown):
 
 def test_a_budgets_use_is_what_the_plugins_orders_cost(demo, said, shown):
     document, result = shown
-    (plugin,) = document["plugins"]
+    plugin = of_agent(document)
     budget = by_key(plugin["budget"])
     fills = [fill for fill in entries(said, demo[0], "order.fill") if fill["side"] == "buy"]
     assert plugin["id"] == AGENT
@@ -134,7 +139,7 @@ def test_the_environment_is_named_where_it_may_set_something(limits, monkeypatch
 )
 def test_the_smaller_of_grant_and_file_binds(limits, order, value, binds):
     text = f'[plugins."{AGENT}".budget]\norder_usd = {order}\nday_usd = 100\nexposure_usd = 100\n'
-    (plugin,) = limits(text)["plugins"]
+    plugin = of_agent(limits(text))
     found = by_key(plugin["budget"])
     assert (found["order_usd"]["value"], found["order_usd"]["binds"]) == (value, binds)
     assert (found["order_usd"]["source"], found["order_usd"]["line"]) == ("pp.toml", 2)
@@ -145,7 +150,7 @@ def test_an_inline_table_gives_its_line(limits):
     text = (
         f'[plugins."{AGENT}"]\nenabled = false\nbudget = {{order_usd = 5, day_usd = 9, exposure_usd = 9}}\n'
     )
-    (plugin,) = limits(text)["plugins"]
+    plugin = of_agent(limits(text))
     assert by_key(plugin["budget"])["day_usd"]["line"] == 3
     assert (plugin["enabled"], plugin["installed"], plugin["may_decide"]) == (False, True, True)
 

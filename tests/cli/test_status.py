@@ -84,7 +84,8 @@ def test_what_happened_is_asked_beside_a_running_host(home, said):
         run = until(lambda: said(home.root, "status"), lambda found: found.get("cycles"))["run"]
         lines = until(lambda: said(home.root, "logs", AGENT)["lines"], lambda found: found)
         assert [(line["event"], line["run"]) for line in lines] == [("plugin.start", run)]
-        assert said(home.root, "positions")["observed"]["equity"] == 1_000_000_000
+        held = until(lambda: said(home.root, "positions"), lambda found: found["observed"]["equity"])
+        assert held["observed"]["equity"] == 1_000_000_000
         assert said(home.root, "risk", "show")["observed_at"] > 0
         assert said(home.root, "decisions", "--run", "latest")["decisions"] == []
         for view in ("orders", "fills"):

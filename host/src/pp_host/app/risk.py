@@ -11,6 +11,7 @@ import heapq
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from pp_host.app.operator import halt_reason, store_of
 from pp_host.app.stage import PAPER as PAPER
 from pp_host.config import Budget, Config, Plugin, parse, text_of
 from pp_host.config.sources import Source, Sources
@@ -18,13 +19,11 @@ from pp_host.config.values import settings
 from pp_host.core.entries import BOOKED
 from pp_host.core.ledger import Ledger
 from pp_host.home import Home
-from pp_host.latch import read_latch
 from pp_host.model import PPM, SECOND
 from pp_host.record.entry import Entry
 from pp_host.record.reader import RecordReader
 from pp_host.trust.capability import DecisionPropose
 from pp_host.trust.grants import Grant
-from pp_host.trust.store import Store
 
 Document = dict[str, Any]
 UNITS = {"_micros": "micro_usd", "_ppm": "ppm", "_seconds": "microseconds"}
@@ -63,13 +62,13 @@ def limits(home: Home, environ: Mapping[str, str], books: Account) -> Document:
     """Every limit with its source and use. Errors: those of `config.load`, and of a grant file that cannot be read."""
     text = text_of(home.config_file)
     config, sources = parse(text, environ), Sources(text, environ)
-    grants = {grant.id: grant for grant in Store(home.store, home.grants).installed()}
+    grants = {grant.id: grant for grant in store_of(home).installed()}
     ids = sorted(config.plugins.keys() | grants.keys())
     plugins = (_plugin(one, config.plugins.get(one), grants.get(one), sources, books) for one in ids)
     return {
         "account": books.ledger.account,
         "observed_at": books.at,
-        "latched": read_latch(home.state),
+        "latched": halt_reason(home),
         "limits": [*_limits(config, sources, used(books.ledger))],
         "plugins": [plugin for plugin in plugins if plugin is not None],
     }
