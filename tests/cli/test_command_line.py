@@ -237,7 +237,7 @@ def test_kill_latches_even_a_home_that_is_refused_otherwise(tmp_path, capsys):
 
 def test_a_kill_needs_no_good_reason(tmp_path, capsys):
     home = found_home(tmp_path / "home")
-    for reason, kept in (("  ", "pp kill"), ("\x1b[2J" + "x" * 600, "\\x1b[2J" + "x" * 493)):
+    for reason, kept in (("  ", "no reason given"), ("\x1b[2J" + "x" * 600, "\\x1b[2J" + "x" * 493)):
         assert main(["kill", "--home", str(home.root), "--reason", reason]) == 0
         assert read_latch(home.state) == kept
     assert "HALTED" in capsys.readouterr().out
@@ -296,7 +296,7 @@ def test_init_and_demo_tell_the_same_words_for_a_shell(tmp_path, capsys):
     told = narrow()
     result = {**RESULT, "home": str(home), "last_order": "abc"}
     draw_demo(told, result)
-    assert f"\n  pp audit why abc --home '{home}'\n  pp plugin list --home '{home}'\n" in told.file.getvalue()
+    assert f"\n  pp audit why abc --home '{home}'\n  pp positions --home '{home}'\n" in told.file.getvalue()
 
 
 # --- nothing an operator does is a bug of ours ---
@@ -422,6 +422,7 @@ def test_ids_are_folded_and_never_cut(tmp_path):
         "level": "L3",
         "pid": 4_194_304,
         "calls": 1_000_000,
+        "failures": 0,
         "state": "stopped",
         "ended": "",
     }

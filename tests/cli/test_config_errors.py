@@ -112,7 +112,7 @@ SETTINGS = f'plugins."{AGENT_VALUE}".config'
             f"\n[{SETTINGS}]\nedge_cents = true\n",
             f"pp.toml:3: {SETTINGS}.edge_cents: expected integer, got bool",
         ),
-        ('[plugins."org.example.agent"]\n', "org.example.agent: not installed"),
+        ('[plugins."org.example.agent"]\n', 'pp.toml:1: plugins."org.example.agent": not installed'),
     ],
     ids=["inline", "table", "not installed"],
 )
@@ -127,8 +127,8 @@ def test_what_a_run_would_refuse_of_a_plugin_is_found(furnished, capsys, section
 def test_a_plugin_that_is_not_enabled_is_not_looked_at(furnished, capsys):
     home, _ = furnished
     home.config_file.write_text('[plugins."org.example.agent"]\nenabled = false\n')
-    assert main(["config", "check", "--home", str(home.root)]) == 0
-    assert "0 of 1 plugins enabled" in capsys.readouterr().out
+    assert main(["config", "check", "--home", str(home.root)]) == 1
+    assert capsys.readouterr().err.startswith("pp: error: pp.toml: no plugin is enabled\n")
 
 
 def test_live_trading_is_refused_by_policy(home, capsys):
@@ -157,5 +157,5 @@ def test_a_home_without_pp_toml(home, capsys):
     assert main(["config", "check", "--home", str(home.root)]) == 1
     assert capsys.readouterr().err == (
         f"pp: error: {home.config_file}: cannot be read: No such file or directory\n"
-        "pp: hint: pp init makes a home with a pp.toml\n"
+        "pp: hint: put a copy back; an empty file means every default\n"
     )

@@ -88,7 +88,7 @@ def test_nothing_is_written_over(tmp_path, make, what):
 
 def test_a_home_is_not_made_twice(tmp_path):
     first = bare(tmp_path / "home")
-    with pytest.raises(OperatorError, match="exists and is not empty"):
+    with pytest.raises(OperatorError, match="a home is here already"):
         bare(tmp_path / "home")
     assert Home.open(tmp_path / "home", {}) == first
 

@@ -169,6 +169,8 @@ def _draft(root: Path) -> Iterator[Path]:
         raise OperatorError(
             f"{root}: exists and is not a folder", hint="name a folder that does not exist yet"
         )
+    if (root / "home.json").exists():
+        raise OperatorError(f"{root}: a home is here already", hint=f"pp status --home {root}")
     if root.is_dir() and any(root.iterdir()):
         raise OperatorError(f"{root}: exists and is not empty", hint="name a folder that does not exist yet")
     with _parents(root), tempfile.TemporaryDirectory(prefix=f".{root.name}.", dir=root.parent) as beside:

@@ -12,6 +12,7 @@ from pp_sdk.types import EventKind
 from pp_host import disk
 from pp_host.app.operator import recorded_grants, store_of
 from pp_host.config import Config, lines
+from pp_host.config.schema import meant
 from pp_host.core.policy import Budget
 from pp_host.errors import OperatorError, Refused
 from pp_host.home import Home
@@ -50,10 +51,6 @@ def enlist(home: Home, config: Config, ids: tuple[str, ...], *, level: str, seed
 
     OperatorError or Refused names the first that cannot run, with the remedy; a setting's with its line of pp.toml.
     """
-    if not ids:
-        raise OperatorError(
-            "pp.toml: no plugin is enabled", hint="set enabled = true for one, or name a set with --set"
-        )
     enlisted = []
     for verified, grant, settings in _loaded(home, config, ids):
         outer = _deadline(config, verified.manifest.kind)
@@ -73,9 +70,17 @@ def _loaded(
     home: Home, config: Config, ids: tuple[str, ...]
 ) -> Iterator[tuple[VerifiedPlugin, Grant, dict[str, Any]]]:
     """Each plugin verified, with the grant that the record knows and settings that its schema allows."""
+    if not ids:
+        raise OperatorError(
+            "pp.toml: no plugin is enabled", hint="set enabled = true for one, or name a set with --set"
+        )
     trust = TrustStore.open(home.trust_file)
     store, recorded = store_of(home), recorded_grants(home)
+    installed = [grant.id for grant in store.installed()]
     for plugin in ids:
+        if plugin not in installed:
+            what, hint = _located(home, plugin, "not installed"), meant(plugin, installed)
+            raise OperatorError(what, hint=f"{hint or 'pp plugin list'}; or: pp plugin install FILE")
         verified, grant = store.load(plugin, trust)
         if recorded.get(plugin) != grant.file_digest:
             raise Refused(
@@ -92,13 +97,13 @@ def _loaded(
 
 def _located(home: Home, plugin: str, what: str) -> str:
     """`what` begins with the setting's key below the plugin's section; one in an inline table has its table's line."""
-    if not what.startswith("config."):
-        return what
-    path = ("plugins", plugin, *what.partition(":")[0].split("."))
+    below = what.partition(":")[0].split(".") if what.startswith(("config.", "config:")) else ()
+    path = ("plugins", plugin, *below)
     text = disk.read(home.config_file, LIMITS.package.config_bytes).decode()
     begun = [key for key in lines.keys(text) if key.path == path[: len(key.path)]]
     line = max(begun, key=lambda key: len(key.path), default=None)
-    return f'pp.toml{f":{line.line}" if line else ""}: plugins."{plugin}".{what}'
+    where = f'pp.toml{f":{line.line}" if line else ""}: plugins."{plugin}"'
+    return f"{where}.{what}" if below else f"{where}: {what}"
 
 
 def _check_callable(grant: Grant, kind: str) -> None:
@@ -132,9 +137,7 @@ def _settings(verified: VerifiedPlugin, config: Config) -> dict[str, Any]:
     wanted = config.plugins[plugin].config if plugin in config.plugins else {}
     if verified.schema is None:
         if wanted:
-            raise OperatorError(
-                f"pp.toml: plugins.{plugin}.config: this plugin takes no settings", hint="remove the key"
-            )
+            raise OperatorError("config: this plugin takes no settings", hint="remove the key")
         return {}
     return validate_config(verified.schema, wanted)
 

@@ -221,8 +221,11 @@ class Session:
             group.cancel_scope.cancel()
 
     async def _heed_signals(self, troupe: Troupe) -> None:
-        """Ctrl-C and SIGTERM stop; a second one does not wait for outputs. Never a kill."""
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        """Ctrl-C, SIGTERM and a closed terminal stop; a second one does not wait for outputs. Never a kill."""
+        heeded = {signal.SIGINT, signal.SIGTERM}
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup means it
+            heeded.add(signal.SIGHUP)
+        with anyio.open_signal_receiver(*heeded) as signals:
             async for _ in signals:
                 if self._scope.cancel_called:
                     self._look.cancel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 import typer
@@ -106,15 +106,24 @@ def tail(
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many entries.")] = 20,
     plugin: Annotated[str, typer.Option(metavar="ID", help="Only what this plugin did or was given.")] = "",
     event: Annotated[str, typer.Option(metavar="EVENT", help="Only this event, such as order.fill.")] = "",
-    verdict: Annotated[str, typer.Option(metavar="VERDICT", help="Only allow, deny or error.")] = "",
+    verdict: Annotated[
+        Literal["allow", "deny", "error"] | None, typer.Option(help="Only with this verdict.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the newest entries."""
+    from pp_host.config.schema import meant
+    from pp_host.errors import OperatorError
     from pp_host.home import Home
+    from pp_host.record.entry import EVENTS
     from pp_host.record.reader import RecordReader
 
+    if event and event not in EVENTS:
+        raise OperatorError(
+            f"--event: there is no event {event!r}", hint=meant(event, EVENTS) or "docs/RECORD.md"
+        )
     with RecordReader.open(Home.open(home).state) as reader:
-        entries = reader.tail(count, plugin=plugin, event=event, verdict=verdict)
+        entries = reader.tail(count, plugin=plugin, event=event, verdict=verdict or "")
     show({"entries": _plain(entries)}, lambda console: _print(console, map(_line, entries)), as_json=as_json)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pp_host.control import Halt
     from pp_host.home import Home
 
+NO_REASON = "no reason given"
 ReasonOption = Annotated[
     str, typer.Option("--reason", metavar="R", help="Why, in a few words, for the record.")
 ]
@@ -38,7 +39,7 @@ def stop(home: HomeOption = None, as_json: JsonOption = False) -> None:
     show(document, lambda console: console.print("stopped"), as_json=as_json)
 
 
-def kill(home: HomeOption = None, reason: ReasonOption = "pp kill", as_json: JsonOption = False) -> None:
+def kill(home: HomeOption = None, reason: ReasonOption = NO_REASON, as_json: JsonOption = False) -> None:
     """Halt trading now, whether the host is alive, stopped or dead; it stays halted until `pp resume`."""
     import msgspec
 
@@ -48,7 +49,7 @@ def kill(home: HomeOption = None, reason: ReasonOption = "pp kill", as_json: Jso
     root = place(home)
     if not root.is_dir():
         _open(home)  # says what is wrong; any other fault of a home must not hinder a kill
-    done = halt(root / "state", _words(reason) or "pp kill", _append(home))
+    done = halt(root / "state", _words(reason) or NO_REASON, _append(home))
     document = {"halted": done.halted, **msgspec.to_builtins(done)}
     show(document, lambda console: _draw_halt(console, done), as_json=as_json)
     for what in done.unconfirmed:
@@ -101,7 +102,7 @@ def _words(reason: str) -> str:
 
 def _draw_halt(console: Console, done: Halt) -> None:
     told = {
-        "answered": "the host answered: it is halted",
+        "answered": "the host answered: it is halted and its run ends",
         "ended": "the host did not answer: it was ended",
         "absent": "no host was running",
         "unknown": "the host did not answer and may still run",

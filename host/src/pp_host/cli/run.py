@@ -47,6 +47,8 @@ def run(
     from pp_host.cli.screen import Screen
     from pp_host.home import Home
 
+    if once and cycles is not None:
+        raise typer.BadParameter("not together with --cycles", param_hint="--once")
     options = RunOptions(
         mode=mode.value if mode else None,
         plugin_set=plugin_set,
@@ -77,9 +79,9 @@ def demo(
 def draw_demo(console: Console, result: dict[str, Any]) -> None:
     draw_result(console, result)
     pp, home, order = called(), printable(shlex.quote(result["home"])), result.get("last_order")
-    lines = ["plugin list", "audit tail", "audit verify", "run --once", "doctor"]
+    lines = ["positions", "decisions", "risk show", "audit verify", "plugin list", "doctor"]
     console.print("\nNext:")
-    for words in [f"audit why {order}", *lines] if order else lines:
+    for words in [f"audit why {order[:8]}", *lines] if order else lines:
         console.print(f"  {pp} {words} --home {home}", markup=False, soft_wrap=True)
 
 
@@ -87,7 +89,9 @@ def draw_result(console: Console, result: dict[str, Any]) -> None:
     """Plugins, verdicts, money and the record's state as tables."""
     from rich.table import Table
 
-    plugins = folding("plugin", "version", "digest", "level", "pid", "calls", "state", title="Plugins")
+    plugins = folding(
+        "plugin", "version", "digest", "level", "pid", "calls", "failed", "state", title="Plugins"
+    )
     for plugin in result["plugins"]:
         state = plugin["state"] if not plugin["ended"] else f"{plugin['state']}: {plugin['ended']}"
         plugins.add_row(
@@ -97,6 +101,7 @@ def draw_result(console: Console, result: dict[str, Any]) -> None:
             plugin["level"],
             str(plugin["pid"]),
             str(plugin["calls"]),
+            str(plugin["failures"]),
             printable(state),
         )
     console.print(plugins)
@@ -125,5 +130,7 @@ def draw_result(console: Console, result: dict[str, Any]) -> None:
     word = "record verified" if record["verified"] else "record (pp audit verify checks it)"
     console.print(f"{word}: {record['size']} entries, root {record['root'][:16]}", markup=False)
     console.print(
-        f"actions {result['actions_digest'][:16]}  run {result['run']}  home {result['home']}", markup=False
+        f"actions {result['actions_digest'][:16]}  run {result['run']}  home {result['home']}",
+        markup=False,
+        soft_wrap=True,
     )

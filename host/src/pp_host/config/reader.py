@@ -41,7 +41,8 @@ def text_of(path: Path) -> str:
         data = disk.read(path, LIMITS.package.config_bytes)
     except OSError as error:
         raise OperatorError(
-            f"{path}: cannot be read: {error.strerror}", hint="pp init makes a home with a pp.toml"
+            f"{path}: cannot be read: {error.strerror}",
+            hint="put a copy back; an empty file means every default",
         ) from None
     try:
         return data.decode()

@@ -30,7 +30,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "plugin.refused": "A package failed a check, by number.",
         "plugin.start": "A plugin's process began: digest, grant, level, pid.",
         "plugin.exit": "A plugin's process ended: how and why.",
-        "plugin.quarantine": "A plugin will not be started again without an operator.",
+        "plugin.quarantine": "A plugin will not be started again in this run.",
         "plugin.call": "The host called a plugin.",
         "plugin.failed": "A plugin gave no good answer: why.",
         "plugin.log": "A line a plugin wrote.",

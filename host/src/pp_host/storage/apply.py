@@ -43,8 +43,11 @@ def _run_started(batch: Batch, told: Told) -> None:
 
 
 def _run_ended(batch: Batch, told: Told) -> None:
-    if (row := batch.get(RunRow, told.run)) is not None:
-        row["ended"] = told.ts
+    if (row := batch.get(RunRow, told.run)) is None:
+        return
+    row["ended"] = told.ts
+    if row["observed"] is None:  # it ended before its first cycle, with what it had
+        row["cash"], row["equity"] = told.subject.get("cash", 0), told.subject.get("equity_end", 0)
 
 
 def _observed(batch: Batch, told: Told) -> None:

@@ -1,7 +1,8 @@
 """A plugin's life as one table.
 
 Rule 1: everything that may happen to a plugin, and what follows, is in TRANSITIONS. Rule 2: what is not in the table
-cannot happen; asking for it is a bug of ours. Rule 3: only an operator takes a plugin out of quarantine.
+cannot happen; asking for it is a bug of ours. Rule 3: nothing leads out of quarantine; the next run starts
+anew.
 """
 
 from __future__ import annotations
@@ -44,7 +45,6 @@ TRANSITIONS = MappingProxyType(
         (Life.RUNNING, Happening.STOP): Life.STOPPING,
         (Life.BACKOFF, Happening.START): Life.STARTING,
         (Life.BACKOFF, Happening.STOP): Life.STOPPED,
-        (Life.QUARANTINED, Happening.STOP): Life.STOPPED,
         (Life.STOPPING, Happening.GONE): Life.STOPPED,
     }
 )

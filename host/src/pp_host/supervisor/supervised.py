@@ -182,7 +182,7 @@ class Supervised:
 
     async def stop(self) -> None:
         """Ask it to stop, then make sure; on return its end is recorded."""
-        if self.life not in (Life.STOPPED, Life.STOPPING):
+        if self.life not in (Life.STOPPED, Life.STOPPING, Life.QUARANTINED):
             self._happened(Happening.STOP)
             self._stopping.set()
             self._starting.cancel()
