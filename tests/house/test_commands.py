@@ -14,6 +14,7 @@ import typer.main
 from pp_host.app import results, risk, status, views
 from pp_host.cli.main import COMMANDS
 from pp_host.control import Halt
+from pp_host.model import Reason
 from pp_host.storage import questions
 from pp_host.storage.tables import DecisionRow, FillRow, LineRow, OrderRow, RunRow
 
@@ -54,6 +55,11 @@ def sections(root):
     text = (root / "docs" / "CLI.md").read_text(encoding="utf-8")
     parts = re.split(r"^###? ", text, flags=re.MULTILINE)
     return {match.group(1): part for part in parts if (match := re.match(r"`(pp(?: [a-z-]+)+)", part))}
+
+
+def test_every_reason_of_a_verdict_is_explained(sections):
+    told = set(re.findall(r"`([a-z_]+)`", sections["pp decisions"].partition("| reason |")[2]))
+    assert {reason.value for reason in Reason} <= told
 
 
 def test_every_command_is_documented_and_every_documented_command_exists(commands, sections):

@@ -607,9 +607,11 @@ def test_the_cut_that_went_deepest_is_named():
     assert reduced(verdict) == Reason.BUDGET_ORDER
 
 
-def test_a_size_below_the_market_s_minimum_is_refused():
-    assert denied(Bench().judge(buy(max_spend=usd(2.5)))) == Reason.MIN_SIZE
+def test_a_size_below_the_market_s_minimum_is_refused_by_the_limit_that_left_so_little():
+    verdict = Bench().judge(buy(max_spend=usd(2.5)))
+    assert (denied(verdict), "at least 5000000" in verdict.detail) == (Reason.MAX_SPEND, True)
     assert reduced(Bench().judge(buy(max_spend=usd(2.51)))) == Reason.MAX_SPEND
+    assert denied(Bench().judge(sizing="fixed", fixed_amount=usd(2))) == Reason.MIN_SIZE
 
 
 def test_less_than_a_hundredth_of_a_share_is_nothing():

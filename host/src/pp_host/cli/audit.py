@@ -45,7 +45,7 @@ def verify(
     from pp_host.record.verify import verify as verify_record
 
     state, verifier = _of_home(home) if record is None and vkey is None else _of_files(home, record, vkey)
-    verified = verify_record(state, verifier, _kept(checkpoint) if checkpoint else None)
+    verified = verify_record(state, verifier, _kept(checkpoint, verifier) if checkpoint else None)
     note = verified.note.decode()
     document = {
         "ok": True,
@@ -87,17 +87,22 @@ def _of_files(home: Path | None, record: Path | None, vkey: Path | None) -> tupl
     return record, load_verifier(vkey)
 
 
-def _kept(path: Path) -> bytes:
+def _kept(path: Path, verifier: Verifier) -> bytes:
     """A checkpoint's note from a file; how it was copied there may have added empty lines."""
     from pp_host import disk
-    from pp_host.errors import OperatorError
+    from pp_host.errors import OperatorError, RecordError
     from pp_host.limits import LIMITS
+    from pp_host.record.note import open_note
 
+    hint = "the last lines of what pp audit verify prints, from the origin on, of this very record"
     try:
-        return disk.read(path, LIMITS.record.note_bytes).strip(b"\n") + b"\n"
+        note = disk.read(path, LIMITS.record.note_bytes).strip(b"\n") + b"\n"
+        open_note(note, verifier)
     except OSError as error:
-        hint = "the text between the key and the end of what pp audit verify prints"
         raise OperatorError(f"{path}: {error.strerror}", hint=hint) from error
+    except RecordError as error:
+        raise OperatorError(f"{path}: no checkpoint of this record: {error}", hint=hint) from error
+    return note
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -168,7 +169,7 @@ def install(
         _ask(offer, as_json=as_json)
     store.install(offer, lambda agreed: record_operator(place, "plugin.install", install_subject(agreed)))
     line = f"installed {offer.grant.id} {offer.grant.version}, sha256 {offer.grant.digest}"
-    show(_facts(offer.grant), _told(line), as_json=as_json)
+    show(_facts(offer.grant), _told(line, *_next_step(place, offer.grant)), as_json=as_json)
 
 
 @app.command(name="list")
@@ -208,6 +209,22 @@ def show_(
         "files": sorted(verified.files),
     }
     show(document, lambda console: draw_plugin(console, verified, grant), as_json=as_json)
+
+
+def _next_step(place: Home, grant: Grant) -> list[str]:
+    """What pp.toml needs before the plugin runs, when it says nothing of it yet."""
+    from pp_host.config import load
+    from pp_host.trust.capability import DecisionPropose
+
+    try:
+        if grant.id in load(place.config_file, os.environ).plugins:
+            return []
+    except OperatorError as error:  # it is installed all the same
+        return [f"to run it, put this right first: {error}"]
+    lines = [f"it runs once {place.config_file} has a section for it:", f'[plugins."{grant.id}"]']
+    if any(isinstance(one, DecisionPropose) for one in grant.capabilities):
+        lines.append("budget = {order_usd = 10, day_usd = 100, exposure_usd = 50, orders_per_minute = 6}")
+    return lines
 
 
 def _offer(place: Home, store: Store, file: Path, wish: Wish) -> Offer:

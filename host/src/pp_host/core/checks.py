@@ -186,7 +186,11 @@ def proceeds(case: Case) -> Denied | None:
 
 
 def min_size(case: Case) -> Denied | None:
-    if case.shares < case.market.min_size:
-        why = f" after {case.cut[0]}" if case.cut else ""
-        return Denied(Reason.MIN_SIZE, f"{case.shares} micro-shares{why}, at least {case.market.min_size}")
-    return None
+    """What a limit left too little of is denied by that limit."""
+    if case.shares >= case.market.min_size:
+        return None
+    small = f"{case.shares} micro-shares, at least {case.market.min_size}"
+    if case.cut is None:
+        return Denied(Reason.MIN_SIZE, small)
+    reason, detail = case.cut
+    return Denied(reason, f"{detail}: {small}")
