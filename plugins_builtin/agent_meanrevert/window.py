@@ -1,7 +1,8 @@
 """Mean and standard deviation of the values of a window of time.
 
 Laws: sums are integers, so that a value which leaves takes out exactly what it brought in; only what is answered is a
-float. Times are microseconds of observation time, values micro-USD; every observation counts alike.
+float. Times are microseconds of observation time, values micro-USD; every observation that is kept counts alike, and
+at most MOST_POINTS are, spread over the window.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import math
 from collections import deque
 from typing import NamedTuple
+
+MOST_POINTS = 512  # of each outcome: a thousand outcomes fit the memory that the plugin asks for
 
 
 class Spread(NamedTuple):
@@ -40,7 +43,9 @@ class Window:
         return Spread(number, self._sum / number, math.sqrt(number * self._squares - self._sum**2) / number)
 
     def add(self, at: int, value: int) -> None:
-        """Take in `value`, seen at `at`."""
+        """Take in `value`, seen at `at`, unless the last one is hardly older."""
+        if self._points and 0 <= at - self._points[-1][0] < self._span // MOST_POINTS:
+            return
         self._points.append((at, value))
         self._count(value, +1)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 
+MOST_POINTS = 512  # of each outcome: a thousand outcomes fit the memory that the plugin asks for
+
 
 class Lookback:
     """One price over a window of `span` microseconds, and the last value from before it."""
@@ -21,7 +23,10 @@ class Lookback:
         points = self._points
         if points and not 0 <= at - points[-1][0] <= self._span:
             points.clear()
-        points.append((at, value))
+        if points and at - points[-1][0] < self._span // MOST_POINTS:
+            points[-1] = points[-1][0], value
+        else:
+            points.append((at, value))
         while len(points) > 1 and points[1][0] <= at - self._span:
             points.popleft()
         began, before = points[0]

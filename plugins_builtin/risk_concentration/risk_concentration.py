@@ -44,7 +44,9 @@ class ConcentrationRisk:
     def _remember(self, proposal: Proposal, view: RiskView) -> None:
         held = {position.market for position in view.positions}
         self._events = {market: event for market, event in self._events.items() if market in held}
-        self._events[proposal.market] = proposal.event
+        told = proposal.venue or proposal.event or proposal.ends_at is not None
+        if told:  # else it is not among the venues granted
+            self._events[proposal.market] = proposal.event
 
     def _rooms(self, proposal: Proposal, view: RiskView) -> Iterator[tuple[int, str]]:
         """What each bound leaves, micro-USD, and the bound in words."""

@@ -155,14 +155,17 @@ def test_a_start_can_be_left_and_leaves_no_process(home, said, tmp_path):
     text = home.config_file.read_text()
     slow = install_slow(home, tmp_path)
     home.config_file.write_text(f'{text}\n[plugins."{slow}"]\n')
-    with subprocess.Popen([PP, "run", "--home", home.root], stderr=subprocess.PIPE) as process:
-        deadline = time.monotonic() + 60
-        while len(entries(said, "plugin.start")) < 3:
-            assert time.monotonic() < deadline
-            assert process.poll() is None, process.stderr.read()
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+    with subprocess.Popen([PP, "run", "--home", home.root], stderr=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while len(entries(said, "plugin.start")) < 3:
+                assert time.monotonic() < deadline
+                assert process.poll() is None
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
     assert sorted(s["pid"] for s in entries(said, "plugin.start")) == sorted(
         e["pid"] for e in entries(said, "plugin.exit")
     )

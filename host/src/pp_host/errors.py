@@ -9,6 +9,7 @@
     │   ├── PluginViolation  it broke the protocol or touched a wall
     │   ├── PluginTimeout    it did not answer by its deadline
     │   ├── RequestRefused   it asked for something well-formed that policy refuses; it goes on
+    │   ├── PluginUnstarted  its process ended before it was ready
     │   └── PluginGone       its process ended
     ├── VenueError           the venue failed; exit 4
     │   └── InDoubt          the venue may or may not have done it
@@ -20,7 +21,7 @@ Anything else that reaches the command line is a bug of ours; exit 70.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class HostError(Exception):
@@ -68,6 +69,14 @@ class PluginTimeout(PluginError):
 
 class PluginGone(PluginError):
     pass
+
+
+class PluginUnstarted(PluginError):
+    """`ending`: how its process ended before it was ready, as supervisor.process tells it."""
+
+    def __init__(self, message: str, ending: Any) -> None:
+        super().__init__(message)
+        self.ending = ending
 
 
 class RequestRefused(PluginError):

@@ -42,6 +42,11 @@ def unit_cost(price: int, rate: int, exponent: int) -> Fraction:
     return price + Fraction(rate * (price * (MICRO - price)) ** exponent, (MICRO * MICRO) ** exponent)
 
 
+def unit_proceeds(price: int, rate: int, exponent: int) -> Fraction:
+    """Micro-USD that selling one share at `price` brings, fee taken off, without rounding. It rises with the price."""
+    return 2 * price - unit_cost(price, rate, exponent)  # the price less what the fee adds to it
+
+
 def worst_cost(shares: int, limit: int, rate: int, exponent: int) -> int:
     """The most that buying up to `shares` at up to `limit` can cost in up to FILLS_MOST fills, fees
     included."""
@@ -60,7 +65,7 @@ def least_proceeds(shares: int, limit: int, rate: int, exponent: int) -> int:
 
     Below 0 where the fees come to more than the amounts; what a share brings rises with its price.
     """
-    brings = 2 * limit - unit_cost(limit, rate, exponent)  # the price less what the fee adds to it
+    brings = unit_proceeds(limit, rate, exponent)
     return brings.numerator * shares // (brings.denominator * MICRO) - ROUNDING
 
 

@@ -25,7 +25,8 @@ def host():
 def order(market: str = "m", usd: int = 40, *, outcome: str = "yes", event: str = "rain", side: str = "buy"):
     """A purchase of `usd` dollars' worth at 0.50."""
     return Proposal(
-        plugin="p", market=market, outcome=outcome, side=side, shares=2 * usd * USD, limit_price=500_000, event=event,
+        plugin="p", market=market, outcome=outcome, side=side, shares=2 * usd * USD, limit_price=500_000,
+        venue="polymarket", event=event,
     )  # fmt: skip
 
 
@@ -142,3 +143,10 @@ def test_what_it_leaves_is_the_most_that_keeps_every_bound(positions, equity, sh
     assert Fraction(allowed * price, MICRO) <= max(left, 0)
     if allowed < shares:
         assert Fraction((allowed + 1) * price, MICRO) > left - 1  # down to the micro-USD
+
+
+def test_a_market_whose_event_is_not_told_counts_towards_every_event(host):
+    """Its venue is not among those granted: the proposal names neither venue nor event nor end."""
+    hidden = Proposal(plugin="p", market="a", outcome="yes", side="buy", shares=2 * USD, limit_price=500_000)
+    host.advise(hidden, view(holding("a", 95)))
+    assert isinstance(host.advise(order("b", 50), view(holding("a", 95))), Shrink)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import socket
 from typing import Any
 
@@ -73,6 +74,7 @@ def plugin(spec: Any, desk: Any, record: Record) -> Any:
         (PluginTimeout("no hello"), Outcome.TIMEOUT, True),
         (PluginViolation("spoke out of turn"), Outcome.VIOLATION, False),
         (WallMissing("seccomp", "absent", hint="newer kernel"), Outcome.SETUP_ERROR, False),
+        (WallMissing("start", "not up within 10 s", hint="a calmer machine"), Outcome.TIMEOUT, True),
     ],
 )
 def test_a_failed_start_is_tried_again_unless_that_is_hopeless(
@@ -125,7 +127,7 @@ async def test_a_process_that_says_nothing_is_ended(
 
     kept: list[socket.socket] = []
     launch = process.launch
-    wire = dataclasses.replace(LIMITS.wire, handshake_seconds=0.3)
+    wire = dataclasses.replace(LIMITS.wire, handshake_seconds=3.0)
     monkeypatch.setattr(process, "launch", deaf)
     monkeypatch.setattr(process, "LIMITS", dataclasses.replace(LIMITS, wire=wire))
     one = plugin()
@@ -139,6 +141,21 @@ async def test_a_process_that_says_nothing_is_ended(
     assert children() == set()
     for end in kept:
         end.close()
+
+
+async def test_a_forbidden_call_while_it_starts_is_a_violation_and_the_end(
+    plugin: Any, record: Record
+) -> None:
+    one = plugin("import ctypes; ctypes.CDLL(None).ptrace(0, 0, 0, 0)")
+    async with anyio.create_task_group() as group:
+        group.start_soon(one.live)
+        with anyio.fail_after(60):
+            await one.tried.wait()
+        assert one.life is Life.QUARANTINED
+        await one.stop()
+    (ending,) = record.of("plugin.exit")
+    assert (ending["outcome"], ending["signal"]) == ("violation", signal.SIGSYS)
+    assert len(record.of("plugin.quarantine")) == 1
 
 
 async def test_processor_time_counts_from_when_it_is_ready(plugin: Any, record: Record) -> None:

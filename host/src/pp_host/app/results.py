@@ -26,7 +26,7 @@ def plugin_facts(plugins: Sequence[Supervised]) -> list[dict[str, Any]]:
             **({"dropped": plugin.dropped} if plugin.spec.kind == "output" else {}),
             "state": plugin.life.value,
             "falls": plugin.falls,
-            "ended": f"{plugin.fall.outcome.value}: {plugin.fall.detail}" if plugin.fall else "",
+            "ended": str(plugin.fall) if plugin.fall else "",
         }
         for plugin in plugins
     ]

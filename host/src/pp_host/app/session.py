@@ -112,7 +112,7 @@ class Session:
 
     async def play(self) -> dict[str, Any]:
         self._obey_halt()
-        self._scope, self._look = anyio.CancelScope(), anyio.CancelScope()
+        self._scope, self._look = anyio.CancelScope(), anyio.CancelScope(shield=True)
         config, journal = self._config, self._journal
         chosen = config.set_named(self._options.plugin_set) if self._options.plugin_set else config.enabled()
         enlisted = enlist(self._home, config, chosen, level=LEVEL, seed=self._options.seed)
@@ -179,7 +179,7 @@ class Session:
     async def _last_look(self, ports: Ports, stage: Stage) -> None:
         """What the account is worth after the last trades, also when the run was stopped; never for long."""
         if not self._killed:
-            with anyio.move_on_after(LIMITS.supervision.drain_seconds, shield=True) as self._look:
+            with self._look, anyio.move_on_after(LIMITS.supervision.drain_seconds):
                 await settle_only(ports, stage.book)
 
     @asynccontextmanager

@@ -14,8 +14,9 @@ from pp_host.errors import PluginError, Refused
 from pp_host.limits import LIMITS
 from pp_host.ports import Clock, Record
 from pp_host.supervisor.hooks import PluginCaller
-from pp_host.supervisor.life import Life, Outcome
+from pp_host.supervisor.life import Life
 from pp_host.supervisor.outputs import OutputFan, OutputQueue
+from pp_host.supervisor.process import Ending
 from pp_host.supervisor.spec import PluginSpec
 from pp_host.supervisor.supervised import Supervised
 
@@ -50,7 +51,7 @@ class Troupe:
     @asynccontextmanager
     async def staged(self) -> AsyncIterator[None]:
         """Room for the plugins, whatever is cancelled inside: on leaving the outputs are told the rest, then every
-        plugin is stopped and its end recorded."""
+        plugin is stopped and its end recorded. After a bug of ours in here they are ended, unrecorded."""
         async with anyio.create_task_group() as self._group:
             for queue in self._queues:
                 self._group.start_soon(queue.run)
@@ -82,9 +83,7 @@ class Troupe:
             if plugin.life is not Life.RUNNING:
                 if isinstance(plugin.trouble, Refused):  # a wall is missing: no fault of the plugin's
                     raise plugin.trouble
-                why = (
-                    f"{plugin.fall.outcome.value}: {plugin.fall.detail}" if plugin.fall else plugin.life.value
-                )
+                why = str(plugin.fall) if plugin.fall else plugin.life.value
                 raise PluginError(
                     f"{plugin.spec.ref.id} did not start: {why}",
                     hint=f"pp audit tail --plugin {plugin.spec.ref.id}; or run without it: enabled = false in pp.toml",
@@ -106,19 +105,13 @@ class Troupe:
             self.caller.admit(plugin)
         else:
             self.caller.dismiss(plugin)
-        if plugin.life in (Life.BACKOFF, Life.QUARANTINED):
-            self._tell_fall(plugin)
+        if plugin.fall is not None and plugin.life in (Life.BACKOFF, Life.QUARANTINED):
+            self._tell_fall(plugin.spec.ref.id, plugin.life, plugin.fall)
 
-    def _tell_fall(self, plugin: Supervised) -> None:
-        outcome, detail = (plugin.fall.outcome, plugin.fall.detail) if plugin.fall else (Outcome.OK, "")
-        self.fan.notify(
-            Event(
-                kind="plugin",
-                at=self._clock.now(),
-                text=f"{plugin.spec.ref.id} {plugin.life}: {outcome.value}: {detail}"[:TEXT_MOST],
-                fields={"plugin": plugin.spec.ref.id, "outcome": outcome.value},
-            )
-        )
+    def _tell_fall(self, plugin: str, life: Life, fall: Ending) -> None:
+        text = f"{plugin} {life}: {fall}"
+        fields: dict[str, int | str] = {"plugin": plugin, "outcome": fall.outcome.value}
+        self.fan.notify(Event(kind="plugin", at=self._clock.now(), text=text[:TEXT_MOST], fields=fields))
 
 
 def _desk(broker: Broker, spec: PluginSpec) -> Desk:

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from pp_host.cli.output import cents, folding, percent, printable
 from pp_host.cli.tables import orders_table, positions_table
+from pp_host.model import PPM
 
-PPM = 1_000_000
 Facts = Mapping[str, Any]
 TRADING = {"active": "green", "reducing": "yellow", "halted": "bold red"}
 COUNTS = ("plugin", "state", "calls", "failures", "dropped", "level", "pid")
@@ -22,7 +22,11 @@ COUNTS = ("plugin", "state", "calls", "failures", "dropped", "level", "pid")
 def board(look: Facts) -> Group:
     """What a look (app.status.watched, or only its `status`) shows."""
     facts = look["status"]
-    parts = _running(facts, look.get("began")) if facts["running"] else _ended(facts)
+    parts = (
+        _running(facts, look.get("began"))
+        if facts["running"]
+        else _ended(facts, hangs=bool(look.get("trouble")))
+    )
     return Group(*_trouble(look.get("trouble", "")), *parts, *_orders(look.get("orders", ())))
 
 
@@ -44,8 +48,8 @@ def _running(facts: Facts, began: Facts | None) -> Iterator[RenderableType]:
     yield _plugins(facts["plugins"])
 
 
-def _ended(facts: Facts) -> Iterator[RenderableType]:
-    yield Text("no host is running; what the record says:")
+def _ended(facts: Facts, *, hangs: bool) -> Iterator[RenderableType]:
+    yield Text("what the record says:" if hangs else "no host is running; what the record says:")
     table, last = _grid("Last run, and what changed in it"), facts["last_run"]
     if facts["latched"] is not None:
         table.add_row("latched", Text(printable(facts["latched"]), style=TRADING["halted"]))

@@ -52,7 +52,7 @@ def logs(
         document = {"plugin": plugin, "lines": lines}
         show(document, lambda console: draw_lines(console, lines), as_json=as_json)
         if follow:
-            _follow(home, model, plugin, lines[-1]["seq"] if lines else model.next_seq - 1)
+            _follow(home, model, plugin, lines[-1]["seq"] if lines else -1)
 
 
 def _follow(home: Path | None, model: ReadModel, plugin: str, last: int) -> None:

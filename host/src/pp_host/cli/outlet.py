@@ -7,6 +7,7 @@ its lines are counted; a reader who is gone misses the rest. Neither delays or e
 from __future__ import annotations
 
 import os
+import select
 import threading
 from collections import deque
 
@@ -89,4 +90,7 @@ class Outlet:
 
 def _write(descriptor: int, data: bytes) -> None:
     while data:
-        data = data[os.write(descriptor, data) :]
+        try:
+            data = data[os.write(descriptor, data) :]
+        except BlockingIOError:  # whoever shares the terminal made it so
+            select.select((), (descriptor,), ())

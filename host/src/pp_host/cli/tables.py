@@ -43,7 +43,9 @@ def _drawn(rows: Sequence[Any]) -> str:
 
 def draw_positions(console: Console, document: Mapping[str, Any]) -> None:
     if document["positions"]:
-        console.print(positions_table(document["positions"][-DRAWN:]))
+        console.print(positions_table(document["positions"][:DRAWN]))
+        if len(document["positions"]) > DRAWN:
+            console.print(f"the first {_drawn(document['positions'])} by plugin")
     totals, seen = document["totals"], document["observed"]
     account = printable(document["account"] or "no account yet")
     console.print(

@@ -14,7 +14,7 @@ from pp_sdk.table.layout import MOST
 
 from pp_host.core import sizing
 from pp_host.core.case import LOT, Case, Check
-from pp_host.fees import unit_cost
+from pp_host.fees import unit_cost, unit_proceeds
 from pp_host.model import MICRO, Denied, Reason
 
 
@@ -50,7 +50,9 @@ def fee(case: Case) -> Denied | None:
     if case.buying:
         return None
     best = case.levels[0][0]
-    case.levels = tuple(level for level in case.levels if case.brings(level[0]) > 0)
+    case.levels = tuple(
+        level for level in case.levels if unit_proceeds(level[0], case.fee_rate, case.fee_exponent) > 0
+    )
     if not case.levels:
         return Denied(Reason.FEE, f"takes all of the best price {best}")
     return None

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 
 from pp_sdk.table import Row
 
 from pp_host.core.ledger import Ledger
 from pp_host.core.policy import Budget, Policy
-from pp_host.fees import affordable, unit_cost, worst_cost
+from pp_host.fees import affordable, worst_cost
 from pp_host.model import Denied, Observed, Outcome, Reason, TradingState, Wish
 
 LOT = 10_000  # micro-shares: venues take hundredths of a share
@@ -58,10 +57,6 @@ class Case:
 
     def cost(self, shares: int) -> int:
         return worst_cost(shares, self.limit(shares), self.fee_rate, self.fee_exponent)
-
-    def brings(self, price: int) -> Fraction:
-        """What selling one share at `price` brings, fee taken off, micro-USD."""
-        return 2 * price - unit_cost(price, self.fee_rate, self.fee_exponent)
 
     def shares_for(self, money: int) -> int:
         """The most whole lots that surely cost no more than `money`, as if the last level had no end."""

@@ -179,8 +179,10 @@ def drawdown(case: Case) -> Denied | None:
 
 def proceeds(case: Case) -> Denied | None:
     """A sale so small that rounding could make it cost money is none."""
+    if case.buying:
+        return None
     least = least_proceeds(case.shares, case.limit(case.shares), case.fee_rate, case.fee_exponent)
-    if not case.buying and least <= 0:
+    if least <= 0:
         return Denied(Reason.FEE, f"{case.shares} micro-shares may bring {least} micro-USD")
     return None
 

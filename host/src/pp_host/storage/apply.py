@@ -37,7 +37,7 @@ class Told(NamedTuple):
 def _run_started(batch: Batch, told: Told) -> None:
     amounts = ("now", "equity", "cash", "exposure", "equity_start", "cash_start", "exposure_start")
     subject = told.subject
-    row: Row = {"run": told.run, "account": subject["account"], "mode": subject["mode"]}
+    row: Row = {"run": told.run, "seq": told.seq, "account": subject["account"], "mode": subject["mode"]}
     row |= {"started": told.ts, "ended": "", "observed": None}
     batch.put(RunRow, {**row, **dict.fromkeys(amounts, 0)})
 

@@ -42,7 +42,7 @@ class Wanted:
 
 def last_run(session: Session, account: str = "") -> RunRow | None:
     """The newest run, of `account` where named."""
-    query = select(RunRow).order_by(col(RunRow.started).desc()).limit(1)
+    query = select(RunRow).order_by(col(RunRow.seq).desc()).limit(1)
     return session.exec(query.where(col(RunRow.account) == account) if account else query).first()
 
 
@@ -55,7 +55,7 @@ def last_observed(session: Session, account: str) -> RunRow | None:
 def runs(session: Session, beginning: str, most: int) -> list[str]:
     """Ids of runs that begin so, the newest first."""
     query = select(RunRow.run).where(col(RunRow.run).startswith(beginning, autoescape=True))
-    return list(session.exec(query.order_by(col(RunRow.started).desc()).limit(most)))
+    return list(session.exec(query.order_by(col(RunRow.seq).desc()).limit(most)))
 
 
 def plugins(session: Session) -> list[str]:

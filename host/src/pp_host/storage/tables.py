@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
-SCHEMA = 3
+SCHEMA = 4
 
 
 class Progress(SQLModel, table=True):
@@ -25,6 +25,7 @@ class RunRow(SQLModel, table=True):
     """One run; what the account came to is of its first (`..._start`) and last observation, the entry `observed`."""
 
     run: str = Field(primary_key=True)
+    seq: int
     account: str
     mode: str
     started: str

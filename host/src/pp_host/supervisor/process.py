@@ -32,6 +32,7 @@ from pp_host.errors import (
     PluginError,
     PluginGone,
     PluginTimeout,
+    PluginUnstarted,
     PluginViolation,
     RecordError,
     RequestRefused,
@@ -62,6 +63,9 @@ class Ending:
     detail: str
     signal: int = 0
     status: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.outcome.value}: {self.detail}"
 
 
 class PluginProcess:
@@ -119,7 +123,7 @@ class PluginProcess:
         except PluginGone as gone:  # how it went says more than that it is gone
             with anyio.CancelScope(shield=True):
                 ending = await process.ended()
-            raise PluginError(f"{spec.ref.id}: {ending.detail}") from gone
+            raise PluginUnstarted(f"{spec.ref.id}: {ending.detail}", ending) from gone
         except BaseException as error:
             outcome = Outcome.VIOLATION if isinstance(error, PluginViolation) else Outcome.SETUP_ERROR
             process.end(outcome, str(error) or type(error).__name__)

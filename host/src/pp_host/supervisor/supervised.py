@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 from msgspec import Struct
 
-from pp_host.errors import HostError, PluginGone, PluginTimeout, PluginViolation, WallMissing
+from pp_host.errors import HostError, PluginGone, PluginTimeout, PluginUnstarted, PluginViolation, WallMissing
 from pp_host.ports import Clock, Record
 from pp_host.supervisor.life import RESTARTABLE, TRANSITIONS, Happening, Life, Outcome, Patience
 from pp_host.supervisor.process import Answering, Ending, PluginProcess
@@ -199,9 +199,13 @@ class Supervised:
 def _unstarted(error: HostError) -> Ending:
     """Why no process came up. A missing wall stays missing: starting again would not help."""
     match error:
+        case PluginUnstarted(ending=Ending() as ending):
+            return ending
         case PluginViolation():
             outcome = Outcome.VIOLATION
         case PluginTimeout():
+            outcome = Outcome.TIMEOUT
+        case WallMissing(wall="start"):  # it was not up in time: no wall is known to be missing
             outcome = Outcome.TIMEOUT
         case WallMissing():
             outcome = Outcome.SETUP_ERROR
