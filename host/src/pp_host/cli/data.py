@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pp_host.cli.output import HomeOption, JsonOption, console, existing, show
+from pp_host.cli.output import HomeOption, JsonOption, console, existing, printable, show
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pp_host.backtest.intake import Imported
 
 app = typer.Typer(help="Recorded markets: what is on a tape, and new ones.", no_args_is_help=True)
 
@@ -42,6 +48,46 @@ def list_tapes(
 
     document = {"tapes": list(holdings(folders or _of_home(home)))}
     show(document, lambda drawn: draw_holdings(drawn, document["tapes"]), as_json=as_json)
+
+
+@app.command("import")
+def import_files(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV or parquet files with prices.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The tape to make; must not exist.")],
+    map_file: Annotated[
+        Path, typer.Option("--map", metavar="MAP.toml", help="What is where in the files; docs/TAPES.md.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Make a tape from other people's files, whole or not at all."""
+    from pp_host.backtest.intake import import_tape
+    from pp_host.cli.screen import Reading
+
+    with Reading(quiet=as_json) as reading:
+        imported = import_tape(files, map_file, out, reading.advance)
+    show(imported, lambda drawn: _draw_import(drawn, imported), as_json=as_json)
+
+
+def _draw_import(drawn: Console, imported: Imported) -> None:
+    from pp_host.cli.tapeview import moment
+
+    for each in imported.files:
+        kept = f"{each.points} prices kept, {each.dropped} null dropped, {each.rounded} rounded to a micro-dollar"
+        _say(drawn, f"read {each.file}: {each.rows} rows, {kept}")
+    markets = (
+        f"{imported.markets} markets, {imported.priced} priced, {imported.outcomes} of them with an outcome"
+    )
+    _say(drawn, f"tape made: {imported.out}: {imported.points} prices at {imported.steps} steps, {markets}")
+    _say(drawn, f"from     {moment(imported.first)}")
+    _say(drawn, f"to       {moment(imported.last)}")
+    _say(drawn, f"digest   {imported.digest}")
+    place = shlex.quote(imported.out)
+    for line in ("", "Next:", f"  pp data show {place}", f"  pp run --tape {place}"):
+        _say(drawn, line)
+
+
+def _say(drawn: Console, line: str) -> None:
+    drawn.print(printable(line), soft_wrap=True)
 
 
 def _of_home(home: Path | None) -> list[Path]:

@@ -6,7 +6,7 @@ end with how much more there is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pp_host.backtest.library import Holding
     from pp_host.backtest.timeline import Timeline
 
+WIDE = 140  # below it a table leaves out what --market tells
 MOST_ROWS = 40
 MOST_LINES = 60
 LABEL = 3  # a label takes at most one part in so many of the width
@@ -97,28 +98,32 @@ def _draw_gaps(console: Console, gaps: Sequence[Gap]) -> None:
 
 
 def _draw_markets(console: Console, markets: Sequence[MarketCoverage]) -> None:
-    names = ("market", "points", "first", "last", "largest gap", "priced", "last price", "outcome", "|y+n-1|")
-    table = folding(*names, title="Markets, by first price")
+    if len(markets) == 1:
+        for name, cell in _CELLS.items():
+            _say(console, f"{name:12} {cell(markets[0])}")
+        return
+    shown = _CELLS if console.width >= WIDE else {name: _CELLS[name] for name in _NARROW}
+    table = folding(*shown, title="Markets, by first price")
     ordered = sorted(markets, key=lambda market: (market.first or 0, market.market))
     for market in ordered[:MOST_ROWS]:
-        table.add_row(*_row(market))
+        table.add_row(*(cell(market) for cell in shown.values()))
     console.print(table)
     if len(ordered) > MOST_ROWS:
         _say(console, f"and {len(ordered) - MOST_ROWS} more: --market ID shows one, --json all")
 
 
-def _row(market: MarketCoverage) -> tuple[str, ...]:
-    return (
-        printable(f"{market.market} {market.question}"),
-        f"{market.yes_points} + {market.no_points}",
-        moment(market.first),
-        moment(market.last),
-        duration(market.largest_gap.length) if market.largest_gap else "",
-        percent(market.share),
-        f"{dollars(market.yes_price) or '-'} / {dollars(market.no_price) or '-'}",
-        dollars(market.outcome),
-        dollars(market.contradiction),
-    )
+_CELLS: Mapping[str, Callable[[MarketCoverage], str]] = {
+    "market": lambda market: printable(f"{market.market} {market.question}"),
+    "points": lambda market: f"{market.yes_points} + {market.no_points}",
+    "first": lambda market: moment(market.first),
+    "last": lambda market: moment(market.last),
+    "largest gap": lambda market: duration(market.largest_gap.length if market.largest_gap else None),
+    "priced": lambda market: percent(market.share),
+    "last price": lambda market: f"{dollars(market.yes_price) or '-'} / {dollars(market.no_price) or '-'}",
+    "outcome": lambda market: dollars(market.outcome),
+    "|yes+no-1|": lambda market: dollars(market.contradiction),
+}
+_NARROW = ("market", "points", "priced", "last price", "outcome")
 
 
 def _draw_timeline(console: Console, timeline: Timeline, told: Coverage) -> None:
