@@ -19,6 +19,15 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pp_host.backtest import foreign, pile
 from pp_host.backtest.figures import price_reader, time_reader
+from pp_host.backtest.importmap import (
+    FactsFrom,
+    ImportMap,
+    OutcomeFrom,
+    PriceFrom,
+    TextFrom,
+    TimeFrom,
+    read_map,
+)
 from pp_host.backtest.intake import import_tape
 from pp_host.backtest.tape import Tape
 from pp_host.errors import OperatorError
@@ -547,6 +556,24 @@ def test_an_import_that_is_killed_at_any_step_leaves_nothing_or_the_whole_tape(p
     assert [step["finished"] for step in steps] == [False] * 4 + [True]
     assert [step["found"] for step in steps] == [[]] * 4 + [["tape"]]
     assert [step["all"] for step in steps] == [["tape"]] * 5
+
+
+def test_the_mapping_file_of_the_manual_is_read_and_has_every_key(place):
+    text = (Path(__file__).parents[3] / "docs" / "TAPES.md").read_text(encoding="utf-8")
+    block = text.split("```toml\n")[1].split("```")[0]
+    read_map(place.write("map.toml", block))
+    tables = {
+        "time": TimeFrom,
+        "market": TextFrom,
+        "outcome": OutcomeFrom,
+        "facts": FactsFrom,
+        "price": PriceFrom,
+    }
+    assert set(ImportMap.__struct_fields__) == {"delimiter", *tables}
+    forms = text.split("A price comes in one of three forms")[1].split("\n\n")[1]
+    for part, shape in tables.items():
+        told = block.split(f"[{part}]")[1].split("\n[")[0] + (forms if part == "price" else "")
+        assert [key for key in shape.__struct_fields__ if f"{key} = " not in told] == []
 
 
 # -- figures -------------------------------------------------------------------------------------------------

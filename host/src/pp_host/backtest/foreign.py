@@ -16,6 +16,7 @@ from typing import BinaryIO, TextIO, TypeVar
 from pp_host.errors import OperatorError
 
 BATCH_ROWS = 16_384
+MOST_TOLD = 500  # characters of a header that are shown when a column is missing
 HINT = "FILE is a .csv or .parquet file"
 
 T = TypeVar("T")
@@ -73,8 +74,9 @@ def find_columns(path: Path, header: Sequence[str], columns: Sequence[str]) -> l
     for column in columns:
         if header.count(column) != 1:
             what = "appears twice" if column in header else "missing"
-            hint = f"its columns are {', '.join(header)}"
-            raise OperatorError(f"{path}: column {column}: {what}", hint=hint)
+            known = ", ".join(header)
+            told = known if len(known) <= MOST_TOLD else known[:MOST_TOLD] + "..."
+            raise OperatorError(f"{path}: column {column}: {what}", hint=f"its columns are {told}")
     return [header.index(column) for column in columns]
 
 

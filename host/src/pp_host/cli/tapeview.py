@@ -15,12 +15,13 @@ from pp_host.cli.output import folding, printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pp_host.backtest.coverage import Coverage, Covered, Gap, MarketCoverage
+    from pp_host.backtest.coverage import Coverage, Covered
     from pp_host.backtest.library import Holding
     from pp_host.backtest.timeline import Timeline
+    from pp_host.backtest.trace import Gap, MarketCoverage
 
 WIDE = 140  # below it a table leaves out what --market tells
-MOST_ROWS = 40
+MOST_ROWS = 20
 MOST_LINES = 60
 LABEL = 3  # a label takes at most one part in so many of the width
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
