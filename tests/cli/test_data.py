@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import json
 import os
@@ -14,6 +15,11 @@ from statistics import median_low
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from pp_host.backtest.coverage import cover
+from pp_host.backtest.intake import import_tape
+from pp_host.cli.tapeview import columns_for, draw_tape
+from rich.cells import cell_len
+from rich.console import Console
 
 PP = Path(sys.executable).with_name("pp")
 SHARED = Path(os.environ.get("PP_SHARED", Path(__file__).parents[3] / "shared")) / "data/tapes"
@@ -43,6 +49,7 @@ scale = "dollars"
         *("start_ts", "nominal_end_ts", "close_ts", "resolved_ts", "resolved_yes_price"),
     )
 )
+MAIN = "from pp_host.cli.main import main; sys.exit(main(sys.argv[1:]))"
 GOOD = "ts,market_id,outcome,price\n1761926400000,a,Yes,0.25\n1761926460000,a,No,0.75\n1761926640000,b,Yes,\n"
 
 
@@ -223,6 +230,19 @@ def test_an_import_that_is_refused_is_one_line_and_leaves_nothing(files):
     assert sorted(files.iterdir()) == before
 
 
+def test_a_disk_that_is_full_leaves_nothing(files):
+    before = sorted(files.iterdir())
+    code = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100));" + MAIN
+    words = ["data", "import", files / "in.csv", files / "tape", "--map", files / "map.toml"]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"pp: error: {files}/.tape.import/markets.parquet: cannot be written: File too large\n"
+        "pp: hint: make room there, or name another place\n"
+    )
+    assert sorted(files.iterdir()) == before
+
+
 @pytest.mark.parametrize("words", [["in.csv", "tape"], ["tape", "--map", "map.toml"]])
 def test_an_import_without_a_mapping_or_a_file_is_a_usage_error(files, words):
     done = pp("data", "import", *words)
@@ -262,6 +282,20 @@ def test_strangers_text_is_escaped(files):
     assert pp("data", "show", files / "tape", "--json").stdout.isascii()
 
 
+@pytest.mark.parametrize("width", [20, 60, 80, 139, 140, 400])
+@pytest.mark.parametrize("name", ["m", "a-long-name-of-a-market-that-is-cut", "\u5e02\u5834" * 20])
+def test_a_tape_is_drawn_no_wider_than_the_terminal(files, width, name):
+    rows = [f"{1761926400000 + at * 60_000},{name}{at % 7},Yes,0.5" for at in range(500) if at % 100 < 60]
+    (files / "in.csv").write_text("\n".join([GOOD.splitlines()[0], *rows]))
+    import_tape([files / "in.csv"], files / "map.toml", files / "tape", lambda path, read: None)
+    console = Console(width=width, file=io.StringIO(), highlight=False, emoji=False, markup=False)
+    draw_tape(console, cover(files / "tape", columns=columns_for(width)))
+    lines = console.file.getvalue().splitlines()
+    pictures = lines[-7:]
+    assert max(map(cell_len, pictures)) <= width
+    assert all("█" in line and ("  " in line.rstrip() or width < 60) for line in pictures)
+
+
 def test_a_broken_tape_is_listed_with_what_is_wrong(small):
     (small / "markets.parquet").unlink()
     (only,) = told("data", "list", small.parent)["tapes"]
@@ -290,7 +324,7 @@ def test_without_a_folder_and_a_home_the_remedy_is_a_folder(tmp_path):
 
 def test_without_pyarrow_the_remedy_is_told(small, tmp_path):
     """As where the extra was left out."""
-    hide = "import sys\nsys.modules['pyarrow'] = None\nfrom pp_host.cli.main import main\nsys.exit(main(sys.argv[1:]))"
+    hide = "import sys; sys.modules['pyarrow'] = None;" + MAIN
     for words in (["show", small], ["list", small], ["import", "a.csv", tmp_path / "out", "--map", "m.toml"]):
         done = subprocess.run(
             [sys.executable, "-c", hide, "data", *map(str, words)],

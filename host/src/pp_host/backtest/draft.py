@@ -56,11 +56,15 @@ def _take(folder: Path, lock: int, out: Path) -> None:
 
 @contextmanager
 def drafted_file(path: Path) -> Iterator[BinaryIO]:
-    """A new file, durable when the block ends. Errors: OSError."""
-    with path.open("xb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
+    """A new file, durable when the block ends. Errors: OperatorError."""
+    try:
+        with path.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        what = f"{path}: cannot be written: {error.strerror or error}"
+        raise OperatorError(what, hint="make room there, or name another place") from None
 
 
 def _publish(folder: Path, out: Path) -> None:

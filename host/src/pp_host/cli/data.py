@@ -24,7 +24,7 @@ def show_tape(
     market: Annotated[str, typer.Option(metavar="ID", help="Only this market.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what a tape holds: markets, times, gaps, and when each market was priced."""
+    """Tell what is on a tape, and when nothing is."""
     from pp_host.backtest.coverage import cover
     from pp_host.cli.tapeview import columns_for, draw_tape
 
@@ -37,12 +37,12 @@ def show_tape(
 def list_tapes(
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[DIR...]", help="Where to look; default: the folder `tapes` of the home."),
+        typer.Argument(metavar="DIR", help="Where to look; default: the folder `tapes` of the home."),
     ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the tapes at and below some folders; one that cannot be played is told with what is wrong."""
+    """List the tapes below some folders, broken ones too."""
     from pp_host.backtest.library import holdings
     from pp_host.cli.tapeview import draw_holdings
 
@@ -52,7 +52,7 @@ def list_tapes(
 
 @app.command("import")
 def import_files(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV or parquet files with prices.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="CSV or parquet files with prices.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The tape to make; must not exist.")],
     map_file: Annotated[
         Path, typer.Option("--map", metavar="MAP.toml", help="What is where in the files; docs/TAPES.md.")
