@@ -191,6 +191,9 @@ def test_an_import_of_a_recorded_tape_plays_like_the_original(tmp_path, cycles):
     assert made["files"][0] == {
         "file": f"{tmp_path}/prices.csv", "rows": 32_849, "points": 32_849, "dropped": 0, "rounded": 0,
     }  # fmt: skip
+    recorded = pq.read_table(original / "prices.parquet", columns=["ts", "market_id", "outcome", "price"])
+    order = [("ts", "ascending"), ("market_id", "ascending"), ("outcome", "descending")]
+    assert pq.read_table(tmp_path / "tape" / "prices.parquet").equals(recorded.sort_by(order))
     shown = [told("data", "show", folder) for folder in (original, tmp_path / "tape")]
     assert [each.pop("digest") == made["digest"] for each in shown] == [False, True]
     assert shown[0] == shown[1]

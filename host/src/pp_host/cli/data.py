@@ -22,6 +22,7 @@ app = typer.Typer(help="Recorded markets: what is on a tape, and new ones.", no_
 def show_tape(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A tape, as for pp run --tape.")],
     market: Annotated[str, typer.Option(metavar="ID", help="Only this market.")] = "",
+    _home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell what is on a tape, and when nothing is."""
@@ -57,6 +58,7 @@ def import_files(
     map_file: Annotated[
         Path, typer.Option("--map", metavar="MAP.toml", help="What is where in the files; docs/TAPES.md.")
     ],
+    _home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a tape from other people's files, whole or not at all."""
