@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -435,6 +436,40 @@ def test_a_file_that_is_not_text_or_not_there_or_of_another_kind_is_refused(plac
     )  # fmt: skip
 
 
+def test_text_that_is_not_utf8_in_a_parquet_file_is_refused(place):
+    broken = pa.array([b"\xff\xfe"], pa.binary()).view(pa.string())
+    table = pa.table({"ts": [T0], "market": broken, "side": ["Yes"], "price": [0.25]})
+    pq.write_table(table, place.root / "in.parquet")
+    message, hint = place.refused("in.parquet")
+    assert message.startswith("in.parquet: column market, near row 0: Invalid")
+    assert hint == "FILE is a .csv or .parquet file"
+    data = (place.root / "in.parquet").read_bytes()
+    place.write("in.parquet", data.replace(b"market", b"mark\xff\xfe"))
+    assert place.refused("in.parquet")[0].startswith(
+        "in.parquet: not readable as parquet: 'utf-8' codec can't"
+    )
+
+
+def test_a_flipped_byte_of_a_file_is_refused_or_harmless(place):
+    """A flip may pass as other data, but never as another kind of error, and it leaves nothing half made."""
+    table = pa.table({"ts": [T0, T0 + 1], "market": ["a", "b"], "side": ["Yes", "No"], "price": [0.25, 0.75]})
+    pq.write_table(table, place.root / "in.parquet")
+    told = 0
+    for name in ("in.parquet", "in.csv", "map.toml"):
+        clean = (place.root / name).read_bytes()
+        before = sorted(place.root.iterdir())
+        for position in range(0, len(clean), 7):
+            place.write(name, clean[:position] + bytes([clean[position] ^ 0x55]) + clean[position + 1 :])
+            try:
+                place.make("in.csv" if name == "in.csv" else "in.parquet")
+                shutil.rmtree(place.root / "out")
+            except OperatorError:
+                told += 1
+            assert sorted(place.root.iterdir()) == before
+        place.write(name, clean)
+    assert told > 50
+
+
 def test_a_second_price_is_found_across_files(place, monkeypatch):
     monkeypatch.setattr(pile, "SLICE_ROWS", 1)
     place.write("more.csv", GOOD)
@@ -542,20 +577,32 @@ def test_a_second_import_to_the_same_place_is_refused_while_the_first_one_runs(p
     assert len(place.rows()) == 3
 
 
+def test_what_a_killed_import_left_is_cleared_and_nothing_else(place):
+    (place.root / ".out.import").mkdir()
+    left = place.write(".out.import/prices.parquet", "half")
+    mine = place.write(".out.import/mine.txt", "mine")
+    assert place.refused() == (".out.import: holds mine.txt, which no import wrote", "move that folder away")
+    assert (left.read_text(), mine.read_text()) == ("half", "mine")
+    mine.unlink()
+    place.make()
+    assert len(place.rows()) == 3
+    assert not (place.root / ".out.import").exists()
+
+
 def test_an_import_that_is_killed_at_any_step_leaves_nothing_or_the_whole_tape(place):
     folder = place.root / "killed"
     folder.mkdir()
     script = Path(__file__).with_name("killed_imports.py")
     done = subprocess.run(
-        [sys.executable, script, place.root / "in.csv", place.root / "map.toml", folder, "5"],
+        [sys.executable, script, place.root / "in.csv", place.root / "map.toml", folder, "7"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     steps = [json.loads(line) for line in done.stdout.splitlines()]
-    # the draft's folder, its two files, the renaming; then nothing is left to change
-    assert [step["finished"] for step in steps] == [False] * 4 + [True]
-    assert [step["found"] for step in steps] == [[]] * 4 + [["tape"]]
-    assert [step["all"] for step in steps] == [["tape"]] * 5
+    # the draft's folder, what may have been left in it, its two files, the renaming; then nothing is left to change
+    assert [step["finished"] for step in steps] == [False] * 6 + [True]
+    assert [step["found"] for step in steps] == [[]] * 6 + [["tape"]]
+    assert [step["all"] for step in steps] == [["tape"]] * 7
 
 
 def test_the_mapping_file_of_the_manual_is_read_and_has_every_key(place):

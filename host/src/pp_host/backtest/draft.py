@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -21,8 +21,11 @@ HINT = "name a folder that does not exist yet, inside one that you can write to"
 
 
 @contextmanager
-def draft(out: Path) -> Iterator[Path]:
-    """An empty folder that becomes `out` when the block ends well, else is gone. Errors: OperatorError."""
+def draft(out: Path, names: Collection[str]) -> Iterator[Path]:
+    """An empty folder that becomes `out` when the block ends well, else is gone. Errors: OperatorError.
+
+    names: the files that will be in it, and that a killed process may have left
+    """
     out = out.absolute()
     if os.path.lexists(out):
         raise OperatorError(f"{out}: exists", hint=HINT)
@@ -33,7 +36,7 @@ def draft(out: Path) -> Iterator[Path]:
     except OSError as error:
         raise OperatorError(f"{out}: cannot be made: {error.strerror}", hint=HINT) from None
     try:
-        _take(folder, lock, out)
+        _take(folder, lock, out, names)
         try:
             yield folder
             _publish(folder, out)
@@ -44,14 +47,19 @@ def draft(out: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def _take(folder: Path, lock: int, out: Path) -> None:
+def _take(folder: Path, lock: int, out: Path, names: Collection[str]) -> None:
     """The folder is ours, and empty."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise OperatorError(f"{out}: another import is writing it", hint="wait for it, or end it") from None
-    for left in folder.iterdir():
-        left.unlink()
+    others = sorted(left.name for left in folder.iterdir() if left.name not in names)
+    if others:
+        raise OperatorError(
+            f"{folder}: holds {others[0]}, which no import wrote", hint="move that folder away"
+        )
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -19,8 +19,8 @@ def read_parquet(path: Path, columns: Sequence[str]) -> Iterator[Rows]:
     with open_file(path) as source:
         with _reading(path):
             file = pq.ParquetFile(source)
-        schema = file.schema_arrow
-        find_columns(path, schema.names, columns)
+            schema, names = file.schema_arrow, file.schema_arrow.names
+        find_columns(path, names, columns)
         for column in columns:
             _check_kind(path, column, schema.field(column).type)
         batches = file.iter_batches(BATCH_ROWS, columns=list(columns), use_threads=False)
@@ -53,11 +53,10 @@ def _check_kind(path: Path, column: str, kind: Any) -> None:
 
 
 def _texts(path: Path, first: int, column: str, cells: Any) -> list[str | None]:
-    if pa.types.is_dictionary(cells.type):
-        cells = cells.dictionary_decode()
     try:
-        spelled = cells.cast(pa.string())
-        spelled.validate(full=True)
+        cells.validate(full=True)  # a file may hold any bytes, and arrow looks only when told to
+        plain = cells.dictionary_decode() if pa.types.is_dictionary(cells.type) else cells
+        spelled = plain.cast(pa.string())
     except pa.ArrowException as error:
         what = str(error).partition("\n")[0]
         raise OperatorError(f"{path}: column {column}, near row {first}: {what}", hint=HINT) from None

@@ -68,7 +68,7 @@ def import_tape(files: Sequence[Path], map_file: Path, out: Path, watch: Watch) 
     """Read `files` as `map_file` says and make the tape `out`. Errors: OperatorError; then nothing is left behind."""
     require_pyarrow()
     mapping = read_map(map_file)
-    with draft(out) as folder:
+    with draft(out, (MARKETS, PRICES)) as folder:
         intake = _Intake(mapping, map_file)
         counts = [intake.read(path, watch) for path in files]
         intake.write(folder, map_file)
