@@ -8,15 +8,26 @@ import re
 import textwrap
 from importlib import import_module
 
+import msgspec
 import pytest
 import typer
 import typer.main
 from pp_host.app import results, risk, status, views
+from pp_host.backtest.coverage import Coverage
+from pp_host.backtest.intake import FileCount, Imported
+from pp_host.backtest.library import Holding
+from pp_host.backtest.trace import Gap, MarketCoverage
 from pp_host.cli.main import COMMANDS
 from pp_host.control import Halt
 from pp_host.model import Reason
 from pp_host.storage import questions
 from pp_host.storage.tables import DecisionRow, FillRow, LineRow, OrderRow, RunRow
+
+SHAPES = {
+    "pp data show": (Coverage, MarketCoverage, Gap),
+    "pp data list": (Holding,),
+    "pp data import": (Imported, FileCount),
+}
 
 
 def leaves(command, name):
@@ -121,6 +132,8 @@ def told(section):
 def test_every_field_of_a_commands_json_is_documented(commands, sections):
     found = {name: set(fields(command.callback)) for name, command in commands.items()}
     found["pp kill"] |= set(Halt.__struct_fields__)
+    for name, shapes in SHAPES.items():
+        found[name] |= {field.encode_name for shape in shapes for field in msgspec.structs.fields(shape)}
     for function in (results.plugin_facts, results.account_facts, results.tape_facts, results.record_facts):
         found["pp run"] |= set(fields(function))
     for name, row in ROWS.items():

@@ -41,3 +41,14 @@ class Market(Struct, frozen=True):
             if moment is not None:
                 return moment
         return last_step
+
+
+def side_names(first: str | None, second: str | None) -> tuple[str, str]:
+    """Name YES and NO: the first outcome is YES unless the two are called No and Yes in that order."""
+    yes, no = first or "Yes", second or "No"
+    return (no, yes) if (yes, no) == ("No", "Yes") else (yes, no)
+
+
+def sides(yes_name: str, no_name: str) -> dict[str, int]:
+    """Which side an outcome's name means, 0 for YES. Recorders also write Yes and No where there are other names."""
+    return {"Yes": 0, "No": 1} | {yes_name: 0, no_name: 1}

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pp_host.backtest import cells
 from pp_host.backtest.columnfile import ColumnFile, Kind
-from pp_host.backtest.market import Market
+from pp_host.backtest.market import Market, side_names, sides
 from pp_host.errors import OperatorError
 
 MARKET_CELLS: Mapping[str, tuple[Kind, Callable[[Any], Any]]] = {
@@ -60,10 +60,7 @@ def read_markets(path: Path, data: bytes) -> tuple[Market, ...]:
 
 
 def _market(name: str, event: str, question: str, first: str, second: str, *rest: int | None) -> Market:
-    """Name the sides: outcome_0 is YES unless the two are called No and Yes in that order."""
-    yes, no = first or "Yes", second or "No"
-    if (yes, no) == ("No", "Yes"):
-        yes, no = no, yes
+    yes, no = side_names(first, second)
     return Market(name, event, question, yes, no, *rest)
 
 
@@ -117,11 +114,8 @@ class PriceFile:
 
 
 def _slots(markets: Sequence[Market]) -> dict[tuple[int, str], int]:
-    """Which side an outcome's name means. Recorders also write Yes and No where the venue has other names."""
-    slots = {}
-    for index, market in enumerate(markets):
-        slots[index, market.yes_name] = 2 * index
-        slots[index, market.no_name] = 2 * index + 1
-        slots.setdefault((index, "Yes"), 2 * index)
-        slots.setdefault((index, "No"), 2 * index + 1)
-    return slots
+    return {
+        (index, name): 2 * index + side
+        for index, market in enumerate(markets)
+        for name, side in sides(market.yes_name, market.no_name).items()
+    }

@@ -8,9 +8,7 @@ close, the time of the last price) is never read. Time only moves forward.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,9 +16,9 @@ from pp_sdk.table import MarketTable
 from pp_sdk.types import SnapshotRequest
 
 from pp_host.backtest.board import Board
+from pp_host.backtest.folder import TapeFolder
 from pp_host.backtest.market import NEVER, Market
 from pp_host.backtest.quotes import TapeSettings
-from pp_host.errors import OperatorError
 from pp_host.model import PluginRef, Sighting
 
 if TYPE_CHECKING:
@@ -62,19 +60,8 @@ class Tape:
     @classmethod
     def open(cls, folder: Path, settings: TapeSettings) -> Tape:
         """Read and check both files. Raises OperatorError naming file, column and row."""
-        if find_spec("pyarrow") is None:
-            raise OperatorError(
-                "playing a tape needs pyarrow, which is not installed",
-                hint="set up with `make setup`, which installs pyarrow",
-            )
-        from pp_host.backtest.recording import PriceFile, read_markets
-
-        markets_path, prices_path = folder / "markets.parquet", folder / "prices.parquet"
-        markets_bytes, prices_bytes = _bytes(markets_path), _bytes(prices_path)
-        digest = hashlib.sha256(markets_bytes)
-        digest.update(prices_bytes)
-        markets = read_markets(markets_path, markets_bytes)
-        return cls(markets, PriceFile(prices_path, prices_bytes, markets), digest.hexdigest(), settings)
+        read = TapeFolder.read(folder)
+        return cls(read.markets, read.prices, read.digest, settings)
 
     def moments(self) -> Iterator[int]:
         """Every distinct time of a price, ascending, microseconds UTC."""
@@ -130,13 +117,3 @@ class TapeSource:
     async def snapshot(self, request: SnapshotRequest) -> Sequence[Sighting]:
         """The table at `request.now`. Every end is shown once to everybody, so `held` adds nothing."""
         return (Sighting(source=self._ref, table=self._tape.table_at(request.now), call=None),)
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise OperatorError(
-            f"{path}: {error.strerror}",
-            hint="--tape names a folder with prices.parquet and markets.parquet",
-        ) from error

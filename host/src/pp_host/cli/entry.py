@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from typing import TextIO
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
@@ -43,10 +44,17 @@ def _open_standard_streams() -> None:
 
 
 def _told(status: int) -> int:
-    """The status, once what was to be told has arrived."""
+    """The status, once what was to be told has arrived; a reader of errors who is gone changes nothing about it."""
+    arrived = _flushed(sys.stdout)
+    _flushed(sys.stderr)
+    return status if arrived else status or 1
+
+
+def _flushed(stream: TextIO) -> bool:
+    """Whether all of it could be written; else the rest goes nowhere, so that Python does not try again."""
     try:
-        sys.stdout.flush()
+        stream.flush()
     except OSError:  # a closed pipe, a full disk
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return status or 1
-    return status
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return False
+    return True

@@ -54,6 +54,7 @@ COMMANDS: Mapping[str, Place] = MappingProxyType(
         "config": Place("home", "config", "Check the settings."),
         "plugin": Place("plugin", "app", "Make, sign, check and install plugins."),
         "trust": Place("trust", "app", "Publishers whose signatures count here."),
+        "data": Place("data", "app", "Recorded markets: what is on a tape, and new ones."),
         "audit": Place("audit", "app", "The record: what happened, provably."),
         "doctor": Place(
             "doctor", "doctor", "Which walls stand on this machine, and what to do about the others."

@@ -47,7 +47,9 @@ CountOption = Annotated[
 PIPE_WIDTH = 160  # nobody's terminal is asked: what a pipe gets must not depend on it
 
 
-def show(document: Mapping[str, Any], human: Callable[[Console], None], *, as_json: bool) -> None:
+def show(
+    document: Mapping[str, Any] | msgspec.Struct, human: Callable[[Console], None], *, as_json: bool
+) -> None:
     """Print `document` as JSON, or let `human` draw it on a rich console."""
     if as_json:
         # ASCII only: what a market or plugin wrote must not steer the terminal that a document may end up on

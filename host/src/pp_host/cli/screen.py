@@ -1,10 +1,13 @@
-"""What a person sees while a session runs: a progress bar and the lines of output plugins, escaped.
+"""What a person sees while a session runs: a progress bar and the lines of output plugins, escaped. And while files
+are read: which, and how far.
 
 Laws: a session never waits for its screen, and goes on without one.
 """
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
 
@@ -80,3 +83,29 @@ class Screen:
     def advance(self, done: int, total: int | None) -> None:
         """`done` of `total` cycles or steps are over."""
         self._progress.update(self._task, description="cycles", completed=done, total=total)
+
+
+class Reading:
+    """Which file is being read and how many rows of it have been, on stderr where that is a terminal."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        console = Console(file=sys.stderr, highlight=False, emoji=False, markup=False)
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            console=console,
+            transient=True,
+            disable=quiet or not console.is_terminal,
+        )
+        self._task = self._progress.add_task("reading", total=None)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def advance(self, file: Path, rows: int) -> None:
+        self._progress.update(self._task, description=f"reading {printable(str(file))}: {rows:,} rows")

@@ -1,0 +1,173 @@
+"""An import: strangers' files become a tape, or nothing is left behind.
+
+Laws: what is written is opened as `pp run --tape` opens it before it has a name. Only prices that are null are left
+out, and they are counted; anything else that does not fit is refused with its file, column and row.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from pp_host.backtest.catalogue import Catalogue, Described, Fact
+from pp_host.backtest.draft import draft, drafted_file
+from pp_host.backtest.folder import MARKETS, PRICES, require_pyarrow
+from pp_host.backtest.foreign import read_rows
+from pp_host.backtest.importmap import ImportMap, read_map
+from pp_host.backtest.market import side_names
+from pp_host.backtest.pricerows import PriceRows
+from pp_host.backtest.quotes import TapeSettings
+from pp_host.backtest.tape import Tape
+from pp_host.errors import OperatorError
+from pp_host.model import MICRO
+
+if TYPE_CHECKING:
+    from pp_host.backtest.pile import Pile, Sorted
+
+PROOF = TapeSettings(
+    spread_ticks=0, depth=MICRO, tick=1
+)  # to open a tape with; what it quotes is not looked at
+
+Watch = Callable[[Path, int], None]  # the file that is being read, and how many of its rows have been
+
+
+class FileCount(Struct, frozen=True):
+    """What became of one file's rows. A row that carries both outcomes has two prices.
+
+    points:  prices kept; `dropped` were null
+    rounded: of those kept, how many had digits below a micro-dollar
+    """
+
+    file: str
+    rows: int
+    points: int
+    dropped: int
+    rounded: int
+
+
+class Imported(Struct, frozen=True, rename={"first": "from", "last": "to"}):
+    """The tape that was made; `markets` are rows of markets.parquet, `priced` those with a price."""
+
+    out: str
+    digest: str
+    markets: int
+    priced: int
+    outcomes: int
+    points: int
+    steps: int
+    first: int
+    last: int
+    files: list[FileCount]
+
+
+def import_tape(files: Sequence[Path], map_file: Path, out: Path, watch: Watch) -> Imported:
+    """Read `files` as `map_file` says and make the tape `out`. Errors: OperatorError; then nothing is left behind."""
+    require_pyarrow()
+    mapping = read_map(map_file)
+    with draft(out, (MARKETS, PRICES)) as folder:
+        intake = _Intake(mapping, map_file)
+        counts = [intake.read(path, watch) for path in files]
+        intake.write(folder, map_file)
+        tape = Tape.open(folder, PROOF)
+    moments = list(tape.moments())
+    return Imported(
+        out=str(out),
+        digest=tape.digest,
+        markets=intake.markets,
+        priced=tape.markets,
+        outcomes=tape.outcomes,
+        points=sum(count.points for count in counts),
+        steps=tape.steps,
+        first=moments[0],
+        last=moments[-1],
+        files=counts,
+    )
+
+
+class _Intake:
+    """Markets and points on their way from the files to the tape."""
+
+    def __init__(self, mapping: ImportMap, map_file: Path) -> None:
+        from pp_host.backtest.pile import Pile
+
+        self._delimiter = mapping.delimiter
+        self._catalogue = Catalogue(mapping.facts, map_file.parent, mapping.delimiter)
+        self._rows = PriceRows(mapping, map_file, self._catalogue)
+        self._pile: Pile = Pile()
+        self._starts: list[int] = []  # of each file, the rows of all files before it
+        self._files: list[Path] = []
+        self._total = 0
+
+    @property
+    def markets(self) -> int:
+        return len(self._catalogue.described())
+
+    def read(self, path: Path, watch: Watch) -> FileCount:
+        """All points of one file. Raises OperatorError."""
+        self._starts.append(self._total)
+        self._files.append(path)
+        read = kept = dropped = rounded = 0
+        for rows in read_rows(path, self._rows.columns, self._delimiter):
+            for point in self._rows.points(rows):
+                if point.price is None:
+                    dropped += 1
+                    continue
+                self._pile.add(point.time, point.slot, point.price, self._total + point.row)
+                kept += 1
+                rounded += point.rounded
+            read += rows.count
+            watch(path, read)
+        self._total += read
+        return FileCount(str(path), read, kept, dropped, rounded)
+
+    def write(self, folder: Path, map_file: Path) -> None:
+        """Both files. Raises OperatorError when two points contradict or there is none."""
+        from pp_host.backtest.pile import write_markets
+
+        if not len(self._pile):
+            raise OperatorError(f"{map_file}: no price in any file", hint="a tape needs at least one price")
+        known = sorted(self._catalogue.described().items())
+        points = self._pile.sort(_ranks(known))
+        self._check_duplicates(points)
+        with drafted_file(folder / MARKETS) as file:
+            write_markets(file, [{"market_id": name, **market.facts} for name, market in known])
+        with drafted_file(folder / PRICES) as file:
+            points.write(file, [name for name, _ in known for _ in range(2)], _outcomes(known))
+
+    def _check_duplicates(self, points: Sorted) -> None:
+        twice = points.twice()
+        if twice is not None:
+            (earlier, before), (later, row) = map(self._place, twice)
+            what = f"a second price of one outcome at one time; the first is row {before} of {earlier}"
+            hint = "keep one price per time, market and outcome"
+            raise OperatorError(f"{later}: row {row}: {what}", hint=hint)
+
+    def _place(self, row: int) -> tuple[Path, int]:
+        """The file of a row that was counted through all files, and its number there."""
+        index = bisect_right(self._starts, row) - 1
+        return self._files[index], row - self._starts[index]
+
+
+def _ranks(known: Sequence[tuple[str, Described]]) -> list[int]:
+    """The place of each slot when markets are ordered by id."""
+    ranks = [0] * (2 * len(known))
+    for rank, (_, market) in enumerate(known):
+        ranks[2 * market.index] = 2 * rank
+        ranks[2 * market.index + 1] = 2 * rank + 1
+    return ranks
+
+
+def _outcomes(known: Sequence[tuple[str, Described]]) -> list[str]:
+    """What each ranked slot's outcome is called."""
+    names: list[str] = []
+    for _, market in known:
+        names += side_names(_name(market.facts, "outcome_0"), _name(market.facts, "outcome_1"))
+    return names
+
+
+def _name(facts: dict[str, Fact], fact: str) -> str:
+    return str(facts.get(fact) or "")
