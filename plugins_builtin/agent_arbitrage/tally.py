@@ -1,7 +1,8 @@
 """What the agent has seen and done, counted and logged.
 
 Laws: counts everything, logs little: a line when a set is first worth buying and when it is worth a cent more than
-was ever told of it, and the counts every so many observations. The host drops what is logged beyond its allowance.
+was ever told of it, few at once because the host ends a plugin that floods it, and the counts every so many
+observations.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from complete_sets import CompleteSet
 from pp_sdk import MICRO, log
 
 CENT = MICRO // 100
+TOLD_AT_ONCE = 20
 TOLD_MOST = 1000  # sets whose telling is remembered; beyond it the oldest may be told anew
 
 
@@ -41,8 +43,11 @@ class Tally:
                 self._stretches += 1
                 self._at_first += one.profit
         self._present = {(one.kind, one.name) for one in plausible}
-        for one in found:
+        news = [one for one in found if self._is_news(one)]
+        for one in news[:TOLD_AT_ONCE]:
             self._tell(one, "" if one.profit <= implausible else "; implausible, not bought")
+        if len(news) > TOLD_AT_ONCE:
+            log.info(f"and {len(news) - TOLD_AT_ONCE} sets more in this observation")
 
     def wished(self) -> None:
         """A set was asked for."""
@@ -73,10 +78,11 @@ class Tally:
             f"broken {ends['broken']}, refused {ends['refused']}"
         )
 
+    def _is_news(self, one: CompleteSet) -> bool:
+        return one.profit >= self._told.get((one.kind, one.name), -CENT) + CENT
+
     def _tell(self, one: CompleteSet, remark: str) -> None:
         key = one.kind, one.name
-        if one.profit < self._told.get(key, -CENT) + CENT:
-            return
         if len(self._told) >= TOLD_MOST:
             self._told.pop(next(iter(self._told)))
         self._told[key] = one.profit

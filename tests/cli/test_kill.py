@@ -208,3 +208,14 @@ capabilities:
   - {use: decision.propose, max_order_usd: 1, max_day_usd: 1, reason: b}
 limits: {wall_seconds_per_call: 1}
 """
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signals_that_keep_coming_end_it_and_its_record_is_whole(home, host, said, number):
+    while host.poll() is None:
+        host.send_signal(number)
+        time.sleep(0.004)
+    assert host.returncode in {0, 130, -number}  # the last of them may come when only words are left to say
+    assert len(entries(said, "plugin.start")) == len(entries(said, "plugin.exit")) == 3
+    assert said("audit", "tail", "-n", "1")[1]["entries"][0]["event"] == "host.stop"
+    assert said("audit", "verify")[0] == 0

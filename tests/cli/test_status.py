@@ -80,6 +80,12 @@ def test_a_running_host_is_shown_in_tables_and_in_one_document(home, said, told)
 
 
 def test_what_happened_is_asked_beside_a_running_host(home, said):
+    section = f'[plugins."{AGENT}"]\n'
+    text = home.config_file.read_text()
+    assert section in text
+    home.config_file.write_text(
+        text.replace(section, section + "config = {memory = 1000}\n")
+    )  # it only looks on
     with hosting(home):
         run = until(lambda: said(home.root, "status"), lambda found: found.get("cycles"))["run"]
         lines = until(lambda: said(home.root, "logs", AGENT)["lines"], lambda found: found)

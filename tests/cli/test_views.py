@@ -282,6 +282,27 @@ def test_a_home_in_which_nothing_ran(home, said, told):
     assert (status, err.splitlines()[-1]) == (1, "pp: hint: pp run starts one")
 
 
+def test_a_record_that_was_put_back_and_went_on_is_read_anew(home, said, tmp_path):
+    written(home, START)
+    shutil.copytree(home.state, tmp_path / "older")
+    written(home, ("order.intent", INTENT, None))
+    assert len(said(home.root, "orders")["orders"]) == 1
+    for name in ("record.db", "checkpoint"):
+        shutil.copy(tmp_path / "older" / name, home.state / name)
+    written(home, ("plugin.log", {"level": "info", "message": "x"}, None))  # as long again, but another
+    assert said(home.root, "orders")["orders"] == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "ascii"])
+def test_any_terminal_gets_what_it_can_show(home, encoding):
+    """A market's own words, and the dots where a text is cut, may be none of the terminal's characters."""
+    words = "pr\u00e9sident \u2603 " * 40
+    written(home, START, ("decision", {**DECISION, "rationale": words, "market": "\u2603"}, None))
+    told = pp("decisions", "--home", home.root, env={**os.environ, "PYTHONIOENCODING": encoding})
+    assert (told.returncode, told.stderr) == (0, "")
+    assert ("\u2603" if encoding == "utf-8" else "\\u2603") in told.stdout
+
+
 def test_an_open_order_is_open_until_it_ends(home, said):
     written(home, START, ("order.intent", INTENT, None))
     (order,) = said(home.root, "orders", "--open")["orders"]

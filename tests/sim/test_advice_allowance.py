@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 
+from msgspec.structs import replace
 from pp_host.model import Observed, PluginRef
 from pp_host.supervisor.hooks import PluginCaller
 from pp_sdk import Keep, Proposal, RiskView, build
@@ -43,6 +44,20 @@ class SlowRisk:
         self.failures.append((hook, why, cause))
 
 
+class SlowAgent:
+    """Stands for a running agent that wishes nothing."""
+
+    calls = 0
+
+    def __init__(self, name):
+        self.spec = SimpleNamespace(
+            ref=PluginRef(name, "1.0.0", "0" * 64), kind="agent", grant="g", account=None, venues=None
+        )
+
+    async def call(self, method, body, *, fds=()):
+        return SimpleNamespace(decisions=())
+
+
 def test_a_slow_adviser_is_not_asked_again_in_the_same_cycle():
     async def main(loop):
         record, plugin = Record(), SlowRisk()
@@ -59,5 +74,26 @@ def test_a_slow_adviser_is_not_asked_again_in_the_same_cycle():
     cycles, plugin, record = run(main, seed=1)
     assert cycles == [(6, [Keep()] * 3 + [None] * 97)] * 2
     assert plugin.calls == len(record.events) == 6
-    assert set(plugin.failures) == {("advise", "not asked: advice has taken 5 s in this cycle already", 9)}
+    assert set(plugin.failures) == {
+        ("advise", "not asked: advice on this agent has taken its 5 s of the cycle already", 9)
+    }
     assert len(plugin.failures) == 2 * 97
+
+
+def test_one_agent_does_not_use_up_the_answers_of_another():
+    async def main(loop):
+        record, plugin = Record(), SlowRisk()
+        caller = PluginCaller(record, [REF.id, "test.greedy", "test.modest"], advise_seconds=8)
+        caller.admit(plugin)
+        for name in ("test.greedy", "test.modest"):
+            caller.admit(SlowAgent(name))
+        await caller.decide(OBSERVED)
+        greedy = [await asked(caller, "test.greedy") for _ in range(100)]
+        modest = [await asked(caller, "test.modest") for _ in range(2)]
+        return greedy, modest
+
+    async def asked(caller, agent):
+        (opinion,) = await caller.advise(replace(PROPOSAL, plugin=agent), VIEW, cause=9)
+        return opinion.advice
+
+    assert run(main, seed=1) == ([Keep()] * 2 + [None] * 98, [Keep()] * 2)

@@ -82,6 +82,7 @@ class PackageLimits:
     setting_chars: int = 4096  # one text value of a plugin's config
     setting_integer: int = 2**53  # RFC 8259: what every JSON reader holds exactly
     config_bytes: int = 256 * KIB  # pp.toml, trust file, grant file
+    lock_seconds: float = 15.0  # for another installation, which may wait for a host's answer
     config_key_parts: int = (
         16  # tomllib's memory grows with a key's parts squared; 130,000 of them were fatal
     )

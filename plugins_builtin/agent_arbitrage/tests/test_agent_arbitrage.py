@@ -231,6 +231,15 @@ def messages(host: FakeHost) -> Iterator[str]:
     return (line.message for line in host.logs)
 
 
+def test_a_table_full_of_sets_does_not_make_it_a_flood():
+    """The host ends a plugin that sends too much at once, and no source shall bring that about."""
+    with opened({"most_sets": 1}) as host:
+        host.decide(*(of(f"m{number:04d}", 45, 50) for number in range(1500)))
+        told = list(messages(host))
+    assert len(told) == 21
+    assert told[-1] == "and 1480 sets more in this observation"
+
+
 def test_it_counts_what_it_saw_and_what_came_of_it():
     with opened({"summary_every": 4, "most_sets": 1}) as host:
         wishes = host.decide(of("m", 45, 50))

@@ -64,6 +64,9 @@ def attempt(home: Path, package: Path, step: int) -> dict[str, object]:
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     found = version(home)
     install(home, package)
+    assert not [path.name for path in (home / "store").iterdir() if path.name.startswith(".")], (
+        "a draft is left"
+    )
     return {"finished": code == 0, "found": found, "again": version(home)}
 
 

@@ -1,6 +1,6 @@
 """The read models brought up to the record: a stretch of entries at a time, by any number of commands at once.
 
-Laws: the record is only read. Tables that say more than the record holds are of another record, and begin again.
+Laws: the record is only read. Tables whose last entry is not in the record are of another, and begin again.
 """
 
 from __future__ import annotations
@@ -39,16 +39,22 @@ def catch_up(model: ReadModel, reader: RecordReader, advance: Advance = nobody) 
     """Read what the record has beyond the tables, a stretch at a time; what another command reads meanwhile counts."""
     begun = first = model.next_seq
     size = reader.size
-    if begun > size:  # entries are never taken back: this is an older copy of the record
+    if begun > size or (begun and model.mark != _mark(reader, begun)):  # another record, or an older copy
         model.forget()
         begun = first = 0
     while first < size:
         stop = min(first + STRETCH, size)
         entries = reader.entries(tuple(APPLY), first=first, stop=stop)
-        model.catch_up(map(_told, entries), first=first, stop=stop)
+        model.catch_up(map(_told, entries), first=first, stop=stop, mark=_mark(reader, stop))
         first = model.next_seq
         if size - begun > STRETCH:
             advance(first - begun, size - begun)
+
+
+def _mark(reader: RecordReader, size: int) -> str:
+    """Of a record's first `size` entries, when and in which boot the last was written."""
+    last = reader.entry(size - 1)
+    return f"{last.ts} {last.mono_ns} {last.boot}"
 
 
 def _told(entry: Entry) -> Told:

@@ -6,10 +6,10 @@ latch, start the plugins, turn the cycles, tell the outputs the rest, stop every
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import secrets
-import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -28,6 +28,7 @@ from pp_host.app.options import RunOptions, View
 from pp_host.app.policy import policy_of
 from pp_host.app.results import account_facts, plugin_facts, record_facts, tape_facts
 from pp_host.app.roster import Enlisted, enlist
+from pp_host.app.signals import Signals
 from pp_host.app.stage import Stage, stage_of
 from pp_host.app.troupe import Troupe
 from pp_host.backtest.tape import TapeSource
@@ -66,8 +67,9 @@ def run_session(home: Home, options: RunOptions, view: View) -> dict[str, Any]:
             "live trading is not offered by this version", hint="use --mode paper or --mode dry-run"
         )
     run = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    with _recording(home, run) as record:
+    with Signals.taken() as signals, _recording(home, run) as record:
         session = Session(home, config, replace(options, mode=mode), view, record, run)
+        signals.heed(session.heed)
         try:
             facts = anyio.run(session.play)
         except BaseExceptionGroup as group:
@@ -104,6 +106,9 @@ class Session:
         self._record, self._journal, self._run = record, Journal(record), run
         self._turns = 0
         self._killed = ""
+        self._asked = 0  # how many signals asked for the end
+        self._asked_again = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def stopped(self) -> bool:
@@ -111,6 +116,14 @@ class Session:
         return self._scope.cancel_called
 
     async def play(self) -> dict[str, Any]:
+        """The run, from obeying the latch to its last facts; signals reach it as long as it lasts."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            return await self._play()
+        finally:
+            self._loop = None
+
+    async def _play(self) -> dict[str, Any]:
         self._obey_halt()
         self._scope, self._look = anyio.CancelScope(), anyio.CancelScope(shield=True)
         config, journal = self._config, self._journal
@@ -216,24 +229,33 @@ class Session:
 
         handlers = {"status": status, "stop": stop, "kill": kill, "resume": resume, "record": record}
         async with ControlServer(self._home.state, handlers), anyio.create_task_group() as group:
-            group.start_soon(self._heed_signals, troupe)
+            group.start_soon(self._obey_signals, troupe)
             yield
             group.cancel_scope.cancel()
 
-    async def _heed_signals(self, troupe: Troupe) -> None:
-        """Ctrl-C, SIGTERM and a closed terminal stop; a second one does not wait for outputs. Never a kill."""
-        heeded = {signal.SIGINT, signal.SIGTERM}
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup means it
-            heeded.add(signal.SIGHUP)
-        with anyio.open_signal_receiver(*heeded) as signals:
-            async for _ in signals:
-                if self._scope.cancel_called:
-                    self._look.cancel()
-                    troupe.hurry()
-                    self._view.say("stopping now")
-                else:
-                    self._scope.cancel()
-                    self._view.say("stopping; once more to skip waiting for outputs")
+    def heed(self) -> None:
+        """A signal asks for the end: the first one stops, a second does not wait for outputs. Never a kill."""
+        self._asked += 1
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._asked_again.set)
+
+    async def _obey_signals(self, troupe: Troupe) -> None:
+        obeyed = 0
+        while True:
+            self._asked_again = asyncio.Event()
+            while obeyed < min(self._asked, 2):
+                obeyed += 1
+                self._stop() if obeyed == 1 else self._hurry(troupe)
+            await self._asked_again.wait()
+
+    def _stop(self) -> None:
+        self._scope.cancel()
+        self._view.say("stopping; once more to skip waiting for outputs")
+
+    def _hurry(self, troupe: Troupe) -> None:
+        self._look.cancel()
+        troupe.hurry()
+        self._view.say("stopping now")
 
     def _obey_halt(self) -> None:
         self._record.flush()

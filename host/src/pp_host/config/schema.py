@@ -147,8 +147,8 @@ class Deadlines(Section, frozen=True):
     advise_seconds: Annotated[
         float,
         seconds(
-            "For each answer of a risk plugin, and for all answers of a cycle: who is late, or not asked any"
-            " more, vetoes.",
+            "For each answer of a risk plugin, and for all of a cycle in equal shares for each agent: who is late,"
+            " or not asked any more, vetoes.",
             most=20,
         ),
     ] = 5

@@ -52,10 +52,17 @@ class ReadModel:
         with self.session() as session:
             return session.get_one(Progress, 0).next_seq
 
-    def catch_up(self, entries: Iterable[Told], *, first: int = 0, stop: int = 0) -> None:
+    @property
+    def mark(self) -> str:
+        """What was handed to `catch_up` for the last entry that was read."""
+        with self.session() as session:
+            return session.get_one(Progress, 0).mark
+
+    def catch_up(self, entries: Iterable[Told], *, first: int = 0, stop: int = 0, mark: str = "") -> None:
         """Apply the entries of the stretch from `first` up to `stop`, or to the last of them, in one transaction.
 
-        What was applied already is passed over; tables that end before `first` are left as they are.
+        What was applied already is passed over; tables that end before `first` are left as they are. `mark` tells the
+        last entry from another in its place.
         """
         with self._usable(), self._writing.begin() as connection:
             batch = Batch(connection)
@@ -68,7 +75,8 @@ class ReadModel:
                     if apply is not None:
                         apply(batch, told)
                     progress["next_seq"] = told.seq + 1
-            progress["next_seq"] = max(progress["next_seq"], stop)
+            if progress["next_seq"] <= stop:
+                progress["next_seq"], progress["mark"] = stop, mark
             batch.write()
 
     def forget(self) -> None:

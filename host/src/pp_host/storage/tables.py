@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
-SCHEMA = 4
+SCHEMA = 5
 
 
 class Progress(SQLModel, table=True):
@@ -18,6 +18,7 @@ class Progress(SQLModel, table=True):
     id: int = Field(default=0, primary_key=True)
     schema_version: int = SCHEMA
     next_seq: int = 0
+    mark: str = ""  # what tells the last entry read from another in its place
     last_decision: int = -1
 
 

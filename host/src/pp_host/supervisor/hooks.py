@@ -40,13 +40,14 @@ class PluginCaller:
     """Implements ports.Sources, ports.Agents and ports.Advisers.
 
     order:          ids of the plugins, as configured
-    advise_seconds: once risk plugins have taken so long in a cycle, nobody is asked any more in it
+    advise_seconds: what risk plugins may take in a cycle, in equal shares for what each agent wishes; a share that is
+    used up buys no more answers
     """
 
     def __init__(self, record: Record, order: Sequence[str], *, advise_seconds: float) -> None:
         self._record = record
         self._advise_seconds = advise_seconds
-        self._advised_seconds = 0.0
+        self._advised: dict[str, float] = {}  # seconds of this cycle, by the agent whose wish it was
         self._order = {plugin: place for place, plugin in enumerate(order)}
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(PluginHooks)
@@ -73,7 +74,7 @@ class PluginCaller:
         ]
 
     async def decide(self, observed: Observed) -> Sequence[Answer]:
-        self._advised_seconds = 0.0
+        self._advised.clear()
         shown = Shown(observed)
         try:
             called = await self._call("decide", observed.seq, {"observation": shown})
@@ -86,17 +87,21 @@ class PluginCaller:
         ]
 
     async def advise(self, proposal: Proposal, view: RiskView, *, cause: int) -> Sequence[Opinion]:
-        if self._advised_seconds >= self._advise_seconds:
-            return [self._unasked(proxy, cause) for proxy in self._proxies("advise")]
+        share, spent = self._share(), self._advised.get(proposal.plugin, 0.0)
+        if spent >= share:
+            return [self._unasked(proxy, cause, share) for proxy in self._proxies("advise")]
         begun = anyio.current_time()
         try:
             called = await self._call("advise", cause, {"proposal": proposal, "view": view})
         finally:
-            self._advised_seconds += anyio.current_time() - begun
+            self._advised[proposal.plugin] = spent + anyio.current_time() - begun
         return [Opinion(plugin=one.proxy.plugin.spec.ref, call=one.seq, advice=one.answer) for one in called]
 
-    def _unasked(self, proxy: Proxy, cause: int) -> Opinion:
-        why = f"not asked: advice has taken {self._advise_seconds:g} s in this cycle already"
+    def _share(self) -> float:
+        return self._advise_seconds / max(1, len(self._proxies("decide")))
+
+    def _unasked(self, proxy: Proxy, cause: int, share: float) -> Opinion:
+        why = f"not asked: advice on this agent has taken its {share:g} s of the cycle already"
         proxy.plugin.failed("advise", why, cause)
         return Opinion(plugin=proxy.plugin.spec.ref, call=cause, advice=None)
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pp_host import disk
 from pp_host.errors import OperatorError
+from pp_host.limits import LIMITS
 
 _OTHERS_WRITE = 0o022
 _OTHERS_ANY = 0o077
@@ -92,10 +94,25 @@ def within(folder: Path, suffix: str) -> list[Path]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold `folder` against every other process that asks for it; a killed holder lets go."""
+    """Hold `folder` against every other process that asks for it; a killed holder lets go. Errors: OperatorError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _lock(descriptor, folder)
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    deadline = time.monotonic() + LIMITS.package.lock_seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise OperatorError(
+                    f"{folder}: another pp is installing", hint="wait for it, or end it"
+                ) from None
+            time.sleep(0.05)
+        else:
+            return

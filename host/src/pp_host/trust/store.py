@@ -64,6 +64,8 @@ class Store:
         digest, grant = offer.plugin.digest, offer.grant
         with files.locked(self.grants):
             self.check_succession(offer.plugin)
+            for draft in self.packages.glob(".*"):  # of an installation that was killed
+                draft.unlink()
             files.write(self._package(digest), offer.plugin.archive, 0o444)
             files.write(self._sidecar(digest), offer.sidecar, 0o444)
             files.write(self._next(grant.id), grant.encode(), 0o600)
