@@ -127,28 +127,11 @@ class Session:
         self._obey_halt()
         self._scope, self._look = anyio.CancelScope(), anyio.CancelScope(shield=True)
         config, journal = self._config, self._journal
-        chosen = config.set_named(self._options.plugin_set) if self._options.plugin_set else config.enabled()
-        enlisted = enlist(self._home, config, chosen, level=LEVEL, seed=self._options.seed)
-        if self._options.tape:
-            enlisted = [one for one in enlisted if one.spec.kind != "source"]
+        enlisted = self._enlisted()
         stage = stage_of(self._home, config, self._options, journal, run=self._run)
-        troupe = Troupe(
-            enlisted,
-            journal,
-            stage.clock,
-            self._view.line,
-            advise_seconds=config.deadlines.advise_seconds,
-        )
-        ports = Ports(
-            clock=stage.clock,
-            record=journal,
-            sources=TapeSource(stage.tape) if stage.tape else troupe.caller,
-            agents=troupe.caller,
-            advisers=troupe.caller,
-            outputs=troupe.fan,
-            venue=stage.venue,
-            kill=Switch(self._home, lambda: self._killed),
-        )
+        advise = config.deadlines.advise_seconds
+        troupe = Troupe(enlisted, journal, stage.clock, self._view.line, advise_seconds=advise)
+        ports = self._ports(stage, troupe)
         before = stage.book.ledger.marks.equity
         journal.append("host.start", {"pid": os.getpid(), "version": VERSION})
         try:
@@ -170,6 +153,25 @@ class Session:
         if self._killed:
             raise Refused(f"halted: {self._killed}", hint="pp resume --reason ... allows trading again")
         return self._facts(stage, troupe, before)
+
+    def _enlisted(self) -> list[Enlisted]:
+        """The plugins of this run; a tape takes the place of the sources."""
+        named, config = self._options.plugin_set, self._config
+        chosen = config.set_named(named) if named else config.enabled()
+        enlisted = enlist(self._home, config, chosen, level=LEVEL, seed=self._options.seed)
+        return [one for one in enlisted if not (self._options.tape and one.spec.kind == "source")]
+
+    def _ports(self, stage: Stage, troupe: Troupe) -> Ports:
+        return Ports(
+            clock=stage.clock,
+            record=self._journal,
+            sources=TapeSource(stage.tape) if stage.tape else troupe.caller,
+            agents=troupe.caller,
+            advisers=troupe.caller,
+            outputs=troupe.fan,
+            venue=stage.venue,
+            kill=Switch(self._home, lambda: self._killed),
+        )
 
     async def _perform(self, ports: Ports, stage: Stage, enlisted: list[Enlisted]) -> None:
         """Every cycle until the moments or the operator's patience are over."""

@@ -44,7 +44,7 @@ def _running(facts: Facts, began: Facts | None) -> Iterator[RenderableType]:
     table.add_row("process", f"pid {facts['pid']}")
     table.add_row("record", f"{facts['record']['size']:,} entries, root {facts['record']['root'][:16]}")
     table.add_row("home", printable(facts["home"]))
-    yield Columns([table, _money(facts, began), _verdicts(facts)])
+    yield Columns([table, _money(facts, began), verdicts_table(facts)])
     yield _plugins(facts["plugins"])
 
 
@@ -113,7 +113,8 @@ def _amount(now: int, start: int | None) -> str:
     return f"$ {cents(now)} ({sign}{cents(now - start)})"
 
 
-def _verdicts(facts: Facts) -> Table:
+def verdicts_table(facts: Facts) -> Table:
+    """Decisions, and their verdicts by reason."""
     table = folding("verdict", "count", "reasons", title="Decisions and verdicts", right=("count",))
     table.add_row("decisions", f"{facts['decisions']:,}", "")
     for name, count in facts["verdicts"].items():

@@ -13,6 +13,17 @@ from pp_host.cli.output import HomeOption, JsonOption, called, cents, folding, p
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+
+
+MONEY = (
+    ("equity at start", "equity_start"),
+    ("equity at end", "equity_end"),
+    ("cash", "cash"),
+    ("positions at cost", "positions_cost"),
+    ("fees", "fees"),
+    ("realised before fees", "realised"),
+)
 
 
 class Mode(StrEnum):
@@ -87,45 +98,11 @@ def draw_demo(console: Console, result: dict[str, Any]) -> None:
 
 def draw_result(console: Console, result: dict[str, Any]) -> None:
     """Plugins, verdicts, money and the record's state as tables."""
-    from rich.table import Table
+    from pp_host.cli.board import verdicts_table
 
-    plugins = folding(
-        "plugin", "version", "digest", "level", "pid", "calls", "failed", "state", title="Plugins"
-    )
-    for plugin in result["plugins"]:
-        state = plugin["state"] if not plugin["ended"] else f"{plugin['state']}: {plugin['ended']}"
-        plugins.add_row(
-            plugin["id"],
-            plugin["version"],
-            plugin["digest"][:12],
-            plugin["level"],
-            str(plugin["pid"]),
-            str(plugin["calls"]),
-            str(plugin["failures"]),
-            printable(state),
-        )
-    console.print(plugins)
-    verdicts = folding("verdict", "count", "reasons", title="Decisions and verdicts")
-    verdicts.add_row("decisions", str(result["decisions"]), "")
-    for name, count in result["verdicts"].items():
-        reasons = ", ".join(f"{reason} {n}" for reason, n in result["reasons"].get(name, {}).items())
-        verdicts.add_row(name, str(count), reasons)
-    console.print(verdicts)
-    money = Table("", "", title="Money (paper)", title_justify="left", show_header=False)
-    for label, key in (
-        ("equity at start", "equity_start"),
-        ("equity at end", "equity_end"),
-        ("cash", "cash"),
-        ("positions at cost", "positions_cost"),
-        ("fees", "fees"),
-        ("realised before fees", "realised"),
-    ):
-        money.add_row(label, f"$ {cents(result[key])}")
-    money.add_row("orders, fills", f"{result['orders']}, {result['fills']}")
-    if "steps" in result:
-        money.add_row("markets, steps", f"{result['markets']}, {result['steps']}")
-    money.add_row("settled, unsettled", f"{result['settled']}, {result['unsettled']}")
-    console.print(money)
+    console.print(_plugins_table(result))
+    console.print(verdicts_table(result))
+    console.print(_money_table(result))
     record = result["record"]
     word = "record verified" if record["verified"] else "record (pp audit verify checks it)"
     console.print(f"{word}: {record['size']} entries, root {record['root'][:16]}", markup=False)
@@ -134,3 +111,28 @@ def draw_result(console: Console, result: dict[str, Any]) -> None:
         markup=False,
         soft_wrap=True,
     )
+
+
+def _plugins_table(result: dict[str, Any]) -> Table:
+    names = ("plugin", "version", "digest", "level", "pid", "calls", "failed", "state")
+    table = folding(*names, title="Plugins")
+    for plugin in result["plugins"]:
+        state = plugin["state"] if not plugin["ended"] else f"{plugin['state']}: {plugin['ended']}"
+        facts = [plugin[name] for name in ("level", "pid", "calls", "failures")]
+        table.add_row(
+            plugin["id"], plugin["version"], plugin["digest"][:12], *map(str, facts), printable(state)
+        )
+    return table
+
+
+def _money_table(result: dict[str, Any]) -> Table:
+    from rich.table import Table
+
+    table = Table("", "", title="Money (paper)", title_justify="left", show_header=False)
+    for label, key in MONEY:
+        table.add_row(label, f"$ {cents(result[key])}")
+    table.add_row("orders, fills", f"{result['orders']}, {result['fills']}")
+    if "steps" in result:
+        table.add_row("markets, steps", f"{result['markets']}, {result['steps']}")
+    table.add_row("settled, unsettled", f"{result['settled']}, {result['unsettled']}")
+    return table
