@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -244,6 +245,7 @@ class World:
         self.advisers = FakeAdvisers(self.record)
         self.outputs = FakeOutputs()
         self.venue: Any = PaperVenue()
+        weakref.finalize(self, self.venue.close)  # tests put other venues in its place
         self.kill = FakeKill()
         self.book = Book(ledger=Ledger(ACCOUNT), run="r1")
         self.policy = ROOMY

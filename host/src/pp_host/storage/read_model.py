@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,12 @@ class ReadModel:
         event.listen(self._engine, "connect", _leave_transactions_to_us)
         event.listen(self._engine, "begin", _begin)
         self._writing = self._engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
-        with self._usable():
-            if not self._is_ours():
-                self._build_anew()
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            with self._usable():
+                if not self._is_ours():
+                    self._build_anew()
+            undo.pop_all()
 
     def close(self) -> None:
         self._engine.dispose()
