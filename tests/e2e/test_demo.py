@@ -108,7 +108,7 @@ def test_a_person_sees_the_same(pp: Any, tmp_path: Path) -> None:
 
 
 def test_unknown_order_is_one_line_with_a_hint(pp: Any, played: dict[str, Any]) -> None:
-    told = pp("audit", "why", "ffff", "--home", played["home"])
+    told = pp("audit", "why", "no-such-order", "--home", played["home"])
     assert (told.status, told.stdout) == (1, "")
     assert told.stderr.startswith("pp: error: ")
     assert "pp: hint: " in told.stderr
