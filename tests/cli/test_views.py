@@ -8,8 +8,12 @@ import shutil
 import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
+from pp_host.app.catching_up import catch_up
+from pp_host.record.reader import RecordReader
+from pp_host.storage.read_model import ReadModel
 
 from tests.cli.recorded import AGENT, PP, START, pp, written
 
@@ -441,3 +445,38 @@ def test_tables_that_may_only_be_read_answer_until_the_record_goes_on(home, said
         first == f"pp: error: {home.state / 'read.db'}: cannot be used: attempt to write a readonly database"
     )
     assert second == "pp: hint: it needs space and your permission to write; remove it, and it is built anew"
+
+
+class Cherished(ReadModel):
+    """Tables that nobody has a reason to begin again."""
+
+    def forget(self):
+        raise AssertionError("taken for the tables of another record")
+
+
+class Interrupted:
+    """A reader between whose answers another command brings the tables up to date."""
+
+    def __init__(self, reader, other):
+        self._reader, self._other = reader, other
+        self.entry, self.entries = reader.entry, reader.entries
+
+    @property
+    def size(self):
+        catch_up(self._other, self._reader)
+        return self._reader.size
+
+
+def test_what_another_command_reads_meanwhile_is_not_taken_for_another_record(home):
+    written(home, START)
+    with (
+        closing(Cherished(home.state / "read.db")) as model,
+        closing(Cherished(home.state / "read.db")) as other,
+    ):
+        with RecordReader.open(home.state) as reader:
+            catch_up(model, reader)
+        written(home, ("order.intent", INTENT, None))
+        with RecordReader.open(home.state) as reader:
+            catch_up(model, Interrupted(reader, other))
+        assert model.reached() == other.reached()
+        assert model.summary()["orders"] == 1

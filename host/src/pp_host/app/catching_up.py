@@ -37,11 +37,12 @@ def consulted(home: Home, advance: Advance = nobody) -> Iterator[ReadModel]:
 
 def catch_up(model: ReadModel, reader: RecordReader, advance: Advance = nobody) -> None:
     """Read what the record has beyond the tables, a stretch at a time; what another command reads meanwhile counts."""
-    begun = first = model.next_seq
+    begun, mark = model.reached()
     size = reader.size
-    if begun > size or (begun and model.mark != _mark(reader, begun)):  # another record, or an older copy
+    if begun > size or (begun and mark != _mark(reader, begun)):  # another record, or an older copy
         model.forget()
-        begun = first = 0
+        begun = 0
+    first = begun
     while first < size:
         stop = min(first + STRETCH, size)
         entries = reader.entries(tuple(APPLY), first=first, stop=stop)

@@ -55,11 +55,11 @@ class ReadModel:
         with self.session() as session:
             return session.get_one(Progress, 0).next_seq
 
-    @property
-    def mark(self) -> str:
-        """What was handed to `catch_up` for the last entry that was read."""
+    def reached(self) -> tuple[int, str]:
+        """`next_seq`, and the mark that was handed to `catch_up` for the entry before it, both of one moment."""
         with self.session() as session:
-            return session.get_one(Progress, 0).mark
+            progress = session.get_one(Progress, 0)
+            return progress.next_seq, progress.mark
 
     def catch_up(self, entries: Iterable[Told], *, first: int = 0, stop: int = 0, mark: str = "") -> None:
         """Apply the entries of the stretch from `first` up to `stop`, or to the last of them, in one transaction.
