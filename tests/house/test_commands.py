@@ -13,9 +13,9 @@ import pytest
 import typer
 import typer.main
 from pp_host.app import results, risk, status, views
+from pp_host.backtest.collection import Holding
 from pp_host.backtest.coverage import Coverage
 from pp_host.backtest.intake import FileCount, Imported
-from pp_host.backtest.library import Holding
 from pp_host.backtest.trace import Gap, MarketCoverage
 from pp_host.cli.main import COMMANDS
 from pp_host.control import Halt

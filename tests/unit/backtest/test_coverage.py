@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from pp_host.backtest.collection import holdings
 from pp_host.backtest.coverage import Gap, cover
 from pp_host.backtest.folder import TapeFolder
-from pp_host.backtest.library import holdings
 from pp_host.backtest.tape import Tape
 from pp_host.backtest.timeline import Timeline
 from pp_host.errors import OperatorError

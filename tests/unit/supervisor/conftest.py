@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,12 @@ from pp_host.supervisor.process import PluginProcess
 from pp_host.supervisor.spec import PluginSpec
 from pp_host.trust import archive
 from pp_sdk.wire import messages
+
+
+def children() -> set[int]:
+    """Processes of ours that are alive or unreaped."""
+    me = os.getpid()
+    return {int(pid) for pid in Path(f"/proc/{me}/task/{me}/children").read_text().split()}
 
 
 class Desk:

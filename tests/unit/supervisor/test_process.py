@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +13,8 @@ from pp_host.supervisor.life import Outcome
 from pp_sdk import Account, MarketRow, Position, build
 from pp_sdk.memfd import seal
 from pp_sdk.wire import messages
+
+from tests.unit.supervisor.conftest import children
 
 AGENT = """
 import time
@@ -57,7 +58,7 @@ async def test_it_starts_answers_and_stops(started: Any) -> None:
     await process.stop()
     ending = await process.ended()
     assert (ending.outcome, ending.status) == (Outcome.OK, 0)
-    assert str(process.pid) not in children()
+    assert process.pid not in children()
 
 
 async def test_the_clock_stands_still_while_the_plugin_waits_on_the_host(started: Any, desk: Any) -> None:
@@ -181,7 +182,3 @@ async def test_no_code_is_handed_over_when_a_wall_is_missing(
     with pytest.raises(Refused, match="a_wall_not_built"):
         await started("from pp_sdk import log\nlog.info('I ran')", watched)
     assert watched.heard == []
-
-
-def children() -> set[str]:
-    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())

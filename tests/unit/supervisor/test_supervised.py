@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import signal
 import socket
 from typing import Any
@@ -16,6 +15,8 @@ from pp_host.limits import LIMITS
 from pp_host.supervisor import process
 from pp_host.supervisor.life import RESTARTABLE, Life, Outcome
 from pp_host.supervisor.supervised import Supervised, _unstarted
+
+from tests.unit.supervisor.conftest import children
 
 pytestmark = pytest.mark.anyio
 CODE = """
@@ -168,10 +169,3 @@ async def test_processor_time_counts_from_when_it_is_ready(plugin: Any, record: 
                 await anyio.sleep(0.05)
         await one.stop()
     assert record.of("plugin.exit")[0]["detail"] == "cpu: more than 0.5 s between two calls"
-
-
-def children() -> set[int]:
-    """Processes of ours that are alive or unreaped."""
-    me = os.getpid()
-    with open(f"/proc/{me}/task/{me}/children") as file:
-        return {int(pid) for pid in file.read().split()}

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pp_host.app.operator import halt_reason, store_of
+from pp_host.app.roster import least
 from pp_host.app.stage import PAPER as PAPER
 from pp_host.config import Budget, Config, Plugin, parse, text_of
 from pp_host.config.sources import Source, Sources
@@ -116,9 +117,7 @@ def _plugin(
     plugin: str, wanted: Plugin | None, grant: Grant | None, sources: Sources, books: Account
 ) -> Document | None:
     """A plugin that was granted decisions or has a budget; None of the others."""
-    may = (
-        next((one for one in grant.capabilities if isinstance(one, DecisionPropose)), None) if grant else None
-    )
+    may = grant.held(DecisionPropose) if grant else None
     if may is None and (wanted is None or wanted.budget == Budget()):
         return None
     return {
@@ -139,7 +138,7 @@ def _budget(
     for key, field in settings(Budget).items():
         configured = getattr(own, field.name)
         granted = getattr(may, GRANTED[key]) if may else 0
-        value = configured if granted is None else min(granted, configured)
+        value = least(granted, configured)
         source = sources.of("plugins", plugin, "budget", key)
         limit = _limit(key, value, _in_units(field.name, configured)[1], spent[key], source)
         yield _bound(limit, granted, configured)

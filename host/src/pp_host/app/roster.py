@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
 from pp_sdk.types import EventKind
 
-from pp_host import disk
 from pp_host.app.operator import recorded_grants, store_of
-from pp_host.config import Config, lines
+from pp_host.config import Config, text_of
 from pp_host.config.schema import meant
+from pp_host.config.sources import Sources
 from pp_host.core.policy import Budget
 from pp_host.errors import OperatorError, Refused
 from pp_host.home import Home
@@ -31,8 +31,6 @@ from pp_host.trust.capability import (
 from pp_host.trust.grants import Grant
 from pp_host.trust.schema import validate_config
 from pp_host.trust.truststore import TrustStore
-
-Held = TypeVar("Held", bound=Capability)
 
 # What a plugin of a kind is shown by being called at all; without it in the grant it is not called.
 NEEDED: Mapping[str, type[Capability]] = {"agent": MarketRead, "risk": RiskAdvise, "output": Notify}
@@ -99,16 +97,14 @@ def _located(home: Home, plugin: str, what: str) -> str:
     """`what` begins with the setting's key below the plugin's section; one in an inline table has its table's line."""
     below = what.partition(":")[0].split(".") if what.startswith(("config.", "config:")) else ()
     path = ("plugins", plugin, *below)
-    text = disk.read(home.config_file, LIMITS.package.config_bytes).decode()
-    begun = [key for key in lines.keys(text) if key.path == path[: len(key.path)]]
-    line = max(begun, key=lambda key: len(key.path), default=None)
-    where = f'pp.toml{f":{line.line}" if line else ""}: plugins."{plugin}"'
+    line = Sources(text_of(home.config_file), {}).line(*path)
+    where = f'pp.toml{f":{line}" if line else ""}: plugins."{plugin}"'
     return f"{where}.{what}" if below else f"{where}: {what}"
 
 
 def _check_callable(grant: Grant, kind: str) -> None:
     needed = NEEDED.get(kind)
-    if needed is not None and _held(grant, needed) is None:
+    if needed is not None and grant.held(needed) is None:
         name = needed.__struct_config__.tag
         raise Refused(
             f"{grant.id}: its grant has no {name}, so this {kind} would never be called",
@@ -146,8 +142,8 @@ def _spec(
     verified: VerifiedPlugin, grant: Grant, settings: Mapping[str, Any], level: str, seed: int, outer: float
 ) -> PluginSpec:
     manifest, limits = verified.manifest, grant.limits
-    seen, account = _held(grant, MarketRead), _held(grant, AccountRead)
-    told = _held(grant, Notify)
+    seen, account = grant.held(MarketRead), grant.held(AccountRead)
+    told = grant.held(Notify)
     return PluginSpec(
         ref=PluginRef(manifest.id, manifest.version, verified.digest),
         kind=manifest.kind,  # type: ignore[arg-type]  # the manifest refuses the kind `strategy` in this version
@@ -173,7 +169,7 @@ def _spec(
 
 def _budget(grant: Grant, config: Config) -> Budget | None:
     """The smaller of what the grant and pp.toml allow."""
-    asked = _held(grant, DecisionPropose)
+    asked = grant.held(DecisionPropose)
     plugin = config.plugins.get(grant.id)
     if asked is None or plugin is None:
         return None
@@ -181,10 +177,10 @@ def _budget(grant: Grant, config: Config) -> Budget | None:
     return Budget(
         order=min(asked.max_order_micros, own.order_micros),
         day=min(asked.max_day_micros, own.day_micros),
-        exposure=_least(asked.max_exposure_micros, own.exposure_micros),
-        orders_per_minute=_least(asked.orders_per_minute, own.orders_per_minute),
+        exposure=least(asked.max_exposure_micros, own.exposure_micros),
+        orders_per_minute=least(asked.orders_per_minute, own.orders_per_minute),
         markets=None if asked.markets == "any" else frozenset(asked.markets),
-        venues=_venues(_held(grant, MarketRead)),
+        venues=_venues(grant.held(MarketRead)),
     )
 
 
@@ -195,9 +191,6 @@ def _venues(seen: MarketRead | None) -> frozenset[str] | None:
     return None if seen.venues is None else frozenset(seen.venues)
 
 
-def _least(granted: int | None, own: int) -> int:
+def least(granted: int | None, own: int) -> int:
+    """The bound that holds, of a grant's (None: it sets none) and pp.toml's own."""
     return own if granted is None else min(granted, own)
-
-
-def _held(grant: Grant, kind: type[Held]) -> Held | None:
-    return next((one for one in grant.capabilities if isinstance(one, kind)), None)

@@ -137,7 +137,8 @@ class Session:
         try:
             async with self._serving(stage, troupe):
                 await recover(ports, stage.book)
-                self._obey_halt()
+                if ports.kill.latched() is not None or stage.book.state is TradingState.HALTED:
+                    self._obey_halt()
                 journal.append("run.start", self._opening(stage, enlisted))
                 try:
                     async with troupe.staged():

@@ -8,23 +8,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from pp_host.home import Home
     from pp_host.storage.read_model import ReadModel
 
 
 @contextmanager
-def consulted(home: Path | None, *, quiet: bool) -> Iterator[ReadModel]:
-    """The read models of a home, brought up to its record. Errors: those of Home.open, RecordError, OperatorError."""
+def consulted(home: Home, *, quiet: bool) -> Iterator[ReadModel]:
+    """The read models of a home, brought up to its record. Errors: RecordError, OperatorError."""
     from pp_host.app import catching_up
-    from pp_host.home import Home
 
-    opened = Home.open(home)
-    with reading(quiet=quiet) as advance, catching_up.consulted(opened, advance) as model:
+    with reading(quiet=quiet) as advance, catching_up.consulted(home, advance) as model:
         yield model
 
 

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pp_host.cli.output import HomeOption, JsonOption, complain, printable, show
+from pp_host.cli.output import HomeOption, JsonOption, complain, opened, printable, show
 from pp_host.errors import OperatorError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from pp_host.control import Halt
-    from pp_host.home import Home
 
 NO_REASON = "no reason given"
 ReasonOption = Annotated[
@@ -29,10 +28,10 @@ def stop(home: HomeOption = None, as_json: JsonOption = False) -> None:
     from pp_host.control import HostIdentity, ask, has_ended
     from pp_host.limits import LIMITS
 
-    opened = _open(home)
-    identity = HostIdentity.read(opened.state)
+    place = opened(home)
+    identity = HostIdentity.read(place.state)
     with identity.process() if identity else nullcontext() as process:
-        ask(opened.state, "stop", timeout=LIMITS.control.answer_seconds)
+        ask(place.state, "stop", timeout=LIMITS.control.answer_seconds)
         if process is not None and not has_ended(process, LIMITS.control.stop_seconds):
             raise OperatorError("the host is still stopping", hint="wait for it: pp status; or pp kill")
     document = {"stopped": True, "pid": identity and identity.pid, "run": identity and identity.run}
@@ -48,7 +47,7 @@ def kill(home: HomeOption = None, reason: ReasonOption = NO_REASON, as_json: Jso
 
     root = place(home)
     if not root.is_dir():
-        _open(home)  # says what is wrong; any other fault of a home must not hinder a kill
+        opened(home)  # says what is wrong; any other fault of a home must not hinder a kill
     done = halt(root / "state", _words(reason) or NO_REASON, _append(home))
     document = {"halted": done.halted, **msgspec.to_builtins(done)}
     show(document, lambda console: _draw_halt(console, done), as_json=as_json)
@@ -70,27 +69,21 @@ def resume(
     from pp_host.app.operator import halt_reason
     from pp_host.control import resume as lift
 
-    opened = _open(home)
+    place = opened(home)
     words = _words(reason)
     if not words:
         raise OperatorError("--reason: no reason given", hint='--reason "a few words for the record"')
-    recorded = lift(opened.state, words, _append(home)) if halt_reason(opened) is not None else None
+    recorded = lift(place.state, words, _append(home)) if halt_reason(place) is not None else None
     line = "nothing is halted" if recorded is None else f"resumed: entry {recorded} of the record"
     document = {"resumed": recorded is not None, "recorded": recorded}
     show(document, lambda console: console.print(line), as_json=as_json)
-
-
-def _open(path: Path | None) -> Home:
-    from pp_host.home import Home
-
-    return Home.open(path)
 
 
 def _append(home: Path | None) -> Callable[[str, Mapping[str, Any]], int]:
     def append(event: str, subject: Mapping[str, Any]) -> int:
         from pp_host.app.operator import record_operator  # slow to load; a kill latches first
 
-        return record_operator(_open(home), event, subject)
+        return record_operator(opened(home), event, subject)
 
     return append
 

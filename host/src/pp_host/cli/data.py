@@ -44,7 +44,7 @@ def list_tapes(
     as_json: JsonOption = False,
 ) -> None:
     """List the tapes below some folders, broken ones too."""
-    from pp_host.backtest.library import holdings
+    from pp_host.backtest.collection import holdings
     from pp_host.cli.tapeview import draw_holdings
 
     document = {"tapes": list(holdings(folders or _of_home(home)))}
@@ -63,10 +63,10 @@ def import_files(
 ) -> None:
     """Make a tape from other people's files, whole or not at all."""
     from pp_host.backtest.intake import import_tape
-    from pp_host.cli.screen import Reading
+    from pp_host.cli.screen import reading
 
-    with Reading(quiet=as_json) as reading:
-        imported = import_tape(files, map_file, out, reading.advance)
+    with reading(quiet=as_json) as advance:
+        imported = import_tape(files, map_file, out, advance)
     show(imported, lambda drawn: _draw_import(drawn, imported), as_json=as_json)
 
 

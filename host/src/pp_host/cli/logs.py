@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from pp_host.cli.consulting import consulted
-from pp_host.cli.output import CountOption, HomeOption, JsonOption, brief, console, show
+from pp_host.cli.output import CountOption, HomeOption, JsonOption, brief, console, opened, show
 from pp_host.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -47,22 +47,21 @@ def logs(
     if follow and as_json:
         hint = "--json is one document, which has an end; follow without it"
         raise OperatorError("pp logs: --follow and --json do not go together", hint=hint)
-    with consulted(home, quiet=as_json) as model:
+    place = opened(home)
+    with consulted(place, quiet=as_json) as model:
         lines = views.lines(model, plugin, count)
         document = {"plugin": plugin, "lines": lines}
         show(document, lambda console: draw_lines(console, lines), as_json=as_json)
         if follow:
-            _follow(home, model, plugin, lines[-1]["seq"] if lines else -1)
+            _follow(place.state, model, plugin, lines[-1]["seq"] if lines else -1)
 
 
-def _follow(home: Path | None, model: ReadModel, plugin: str, last: int) -> None:
+def _follow(state: Path, model: ReadModel, plugin: str, last: int) -> None:
     """Draw what is committed behind the entry `last`, for ever."""
     from pp_host.app import views
     from pp_host.app.catching_up import catch_up
-    from pp_host.home import Home
     from pp_host.record.reader import RecordReader
 
-    state = Home.open(home).state
     screen = console()
     while True:
         time.sleep(LOOK_SECONDS)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from pp_host.home import Home
+
 HomeOption = Annotated[
     Path | None,
     typer.Option(
@@ -89,6 +91,13 @@ def complain(message: str, hint: str = "") -> None:
         sys.stderr.write(f"pp: error: {printable(message)}\n")
         if hint:
             sys.stderr.write(f"pp: hint: {printable(hint)}\n")
+
+
+def opened(home: Path | None) -> Home:
+    """The home that a command was given, else the usual one. Errors: those of Home.open."""
+    from pp_host.home import Home
+
+    return Home.open(home)
 
 
 def existing(path: Path, hint: str) -> None:

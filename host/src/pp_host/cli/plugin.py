@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pp_host.cli.output import HomeOption, JsonOption, existing, printable, show
+from pp_host.cli.output import HomeOption, JsonOption, existing, opened, printable, show
 from pp_host.errors import OperatorError, Refused
 from pp_host.limits import LIMITS
 
@@ -110,7 +110,7 @@ def sign(
     if dev == (key is not None):
         raise OperatorError("name one key", hint="--key K for a publisher's key, --dev for this home's own")
     existing(file, NO_PACKAGE)
-    signing = _signing_key(_open(home).keys / "dev" if key is None else key, passphrase_file)
+    signing = _signing_key(opened(home).keys / "dev" if key is None else key, passphrase_file)
     package = files.read(file, LIMITS.package.archive_bytes)
     sidecar = file.with_name(file.name + SIDECAR_SUFFIX)
     files.write(sidecar, attest(package, signing, archive_name=file.name, now=datetime.now(UTC)), 0o644)
@@ -125,7 +125,7 @@ def verify(file: PackageFile, home: HomeOption = None, as_json: JsonOption = Fal
     from pp_host.trust.admit import Rejected
     from pp_host.trust.truststore import TrustStore
 
-    place = _open(home)
+    place = opened(home)
     existing(file, NO_PACKAGE)
     document: dict[str, Any] = {"ok": True, "check": None, "reason": ""}
     try:
@@ -161,7 +161,7 @@ def install(
     from pp_host.app.operator import install_subject, record_operator, store_of
     from pp_host.trust.grants import Wish, read_wish
 
-    place = _open(home)
+    place = opened(home)
     existing(file, NO_PACKAGE)
     store = store_of(place)
     offer = _offer(place, store, file, read_wish(grant) if grant else Wish())
@@ -178,7 +178,7 @@ def list_(home: HomeOption = None, as_json: JsonOption = False) -> None:
     from pp_host.app.operator import store_of
     from pp_host.cli.consent import draw_installed
 
-    place = _open(home)
+    place = opened(home)
     installed = store_of(place).installed()
     document = {"plugins": [_facts(grant) for grant in installed]}
     show(document, lambda console: draw_installed(console, installed), as_json=as_json)
@@ -197,7 +197,7 @@ def show_(
     from pp_host.cli.consent import draw_plugin
     from pp_host.trust.truststore import TrustStore
 
-    place = _open(home)
+    place = opened(home)
     store = store_of(place)
     ids = [one.id for one in store.installed()]
     near = [one for one in ids if one.endswith(f".{plugin}")]
@@ -222,7 +222,7 @@ def _next_step(place: Home, grant: Grant) -> list[str]:
     except OperatorError as error:  # it is installed all the same
         return [f"to run it, put this right first: {error}"]
     lines = [f"it runs once {place.config_file} has a section for it:", f'[plugins."{grant.id}"]']
-    if any(isinstance(one, DecisionPropose) for one in grant.capabilities):
+    if grant.held(DecisionPropose):
         lines.append("budget = {order_usd = 10, day_usd = 100, exposure_usd = 50, orders_per_minute = 6}")
     return lines
 
@@ -312,9 +312,3 @@ def _passphrase_in(path: Path) -> bytes:
 def _told(*lines: str) -> Callable[[Console], None]:
     """Draws plain lines, whole however narrow the terminal is."""
     return lambda console: console.print(*map(printable, lines), sep="\n", markup=False, soft_wrap=True)
-
-
-def _open(home: Path | None) -> Home:
-    from pp_host.home import Home
-
-    return Home.open(home)

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pp_host.cli.consulting import consulted
-from pp_host.cli.output import HomeOption, JsonOption, cents, folding, percent, price, printable, show, when
+from pp_host.cli.output import (
+    HomeOption,
+    JsonOption,
+    cents,
+    folding,
+    opened,
+    percent,
+    price,
+    printable,
+    show,
+    when,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,15 +46,14 @@ def show_limits(
 ) -> None:
     """Show every limit of pp.toml and of each plugin's budget, its source, and how much of it is used."""
     from pp_host.app import risk, views
-    from pp_host.home import Home
     from pp_host.record.reader import RecordReader
 
-    opened = Home.open(home)
-    with consulted(home, quiet=as_json) as model:
+    place = opened(home)
+    with consulted(place, quiet=as_json) as model:
         name, run = views.account_named(model, account)
-    with RecordReader.open(opened.state) as reader:
+    with RecordReader.open(place.state) as reader:
         books = risk.account(reader, name or risk.PAPER, run.observed if run else None)
-    document = risk.limits(opened, os.environ, books)
+    document = risk.limits(place, os.environ, books)
     show(document, lambda console: draw_limits(console, document), as_json=as_json)
 
 

@@ -7,6 +7,8 @@ Laws: a session never waits for its screen, and goes on without one.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
@@ -85,27 +87,17 @@ class Screen:
         self._progress.update(self._task, description="cycles", completed=done, total=total)
 
 
-class Reading:
-    """Which file is being read and how many rows of it have been, on stderr where that is a terminal."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        console = Console(file=sys.stderr, highlight=False, emoji=False, markup=False)
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            console=console,
-            transient=True,
-            disable=quiet or not console.is_terminal,
+@contextmanager
+def reading(*, quiet: bool) -> Iterator[Callable[[Path, int], None]]:
+    """Told which file is being read and how many rows of it have been; on stderr where that is a terminal."""
+    console = Console(file=sys.stderr, highlight=False, emoji=False, markup=False)
+    with Progress(
+        TextColumn("{task.description}", markup=False),
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+    ) as progress:
+        task = progress.add_task("reading", total=None)
+        yield lambda file, rows: progress.update(
+            task, description=f"reading {printable(str(file))}: {rows:,} rows"
         )
-        self._task = self._progress.add_task("reading", total=None)
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
-
-    def advance(self, file: Path, rows: int) -> None:
-        self._progress.update(self._task, description=f"reading {printable(str(file))}: {rows:,} rows")

@@ -7,15 +7,15 @@ an error. A terminal gets its screen back afterwards; on what is no terminal one
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pp_host.cli.output import HomeOption, JsonOption, console, show
+from pp_host.cli.output import HomeOption, JsonOption, console, opened, show
 from pp_host.errors import OperatorError
 
 if TYPE_CHECKING:
+    from pp_host.home import Home
     from pp_host.storage.read_model import ReadModel
 
 EVERY = 2.0  # seconds, as `watch` has it
@@ -42,20 +42,18 @@ def status(
             "pp status: --every is said with --watch", hint=f"pp status --watch --every {every:g}"
         )
     if watch:
-        _watch(home, every or EVERY)
+        _watch(opened(home), every or EVERY)
         return
     from pp_host.app.status import status as asked
     from pp_host.cli.board import board
     from pp_host.cli.consulting import reading
-    from pp_host.home import Home
 
-    opened = Home.open(home)
     with reading(quiet=as_json) as advance:
-        document = asked(opened, advance)
+        document = asked(opened(home), advance)
     show(document, lambda console: console.print(board({"status": document})), as_json=as_json)
 
 
-def _watch(home: Path | None, every: float) -> None:
+def _watch(home: Home, every: float) -> None:
     from pp_host.cli.consulting import consulted
 
     try:
@@ -65,20 +63,19 @@ def _watch(home: Path | None, every: float) -> None:
         return
 
 
-def _look(home: Path | None, model: ReadModel, every: float) -> None:
+def _look(home: Home, model: ReadModel, every: float) -> None:
     """Show one look after the other, for ever."""
     from rich.live import Live
 
     from pp_host.app.status import watched
     from pp_host.cli.board import board
-    from pp_host.home import Home
 
-    opened, screen = Home.open(home), console()
+    screen = console()
     if not screen.is_terminal:
         while True:
-            screen.print(board(watched(opened, model, ORDERS)))
+            screen.print(board(watched(home, model, ORDERS)))
             time.sleep(every)
     with Live(console=screen, auto_refresh=False, screen=True) as live:
         while True:
-            live.update(board(watched(opened, model, ORDERS)), refresh=True)
+            live.update(board(watched(home, model, ORDERS)), refresh=True)
             time.sleep(every)

@@ -15,8 +15,8 @@ from pp_host.cli.output import folding, printable
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pp_host.backtest.collection import Holding
     from pp_host.backtest.coverage import Coverage, Covered
-    from pp_host.backtest.library import Holding
     from pp_host.backtest.timeline import Timeline
     from pp_host.backtest.trace import Gap, MarketCoverage
 

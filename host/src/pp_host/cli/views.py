@@ -12,7 +12,7 @@ import typer
 
 from pp_host.cli import tables
 from pp_host.cli.consulting import consulted
-from pp_host.cli.output import CountOption, HomeOption, JsonOption, PluginOption, RunOption, show
+from pp_host.cli.output import CountOption, HomeOption, JsonOption, PluginOption, RunOption, opened, show
 
 
 class Verdict(StrEnum):
@@ -31,7 +31,7 @@ def positions(
     """Open positions by plugin, market and outcome, and what share of the account they are."""
     from pp_host.app import views
 
-    with consulted(home, quiet=as_json) as model:
+    with consulted(opened(home), quiet=as_json) as model:
         document = views.positions(model, account)
     show(document, lambda console: tables.draw_positions(console, document), as_json=as_json)
 
@@ -50,7 +50,7 @@ def orders(
     from pp_host.app import views
     from pp_host.storage.questions import Wanted
 
-    with consulted(home, quiet=as_json) as model:
+    with consulted(opened(home), quiet=as_json) as model:
         document = views.orders(model, Wanted(run, plugin, count), only_open=only_open)
     show(document, lambda console: tables.draw_orders(console, document), as_json=as_json)
 
@@ -66,7 +66,7 @@ def fills(
     from pp_host.app import views
     from pp_host.storage.questions import Wanted
 
-    with consulted(home, quiet=as_json) as model:
+    with consulted(opened(home), quiet=as_json) as model:
         document = views.fills(model, Wanted(run, plugin, count))
     show(document, lambda console: tables.draw_fills(console, document), as_json=as_json)
 
@@ -83,6 +83,6 @@ def decisions(
     from pp_host.app import views
     from pp_host.storage.questions import Wanted
 
-    with consulted(home, quiet=as_json) as model:
+    with consulted(opened(home), quiet=as_json) as model:
         document = views.decisions(model, Wanted(run, plugin, count), verdict.value if verdict else "")
     show(document, lambda console: tables.draw_decisions(console, document), as_json=as_json)

@@ -36,8 +36,12 @@ class Sources:
             return Source("environment")
         if not _holds(self._tree, path):
             return Source("default")
+        return Source("pp.toml", self.line(*path))
+
+    def line(self, *path: str) -> int | None:
+        """The line of the setting `path`, else of the nearest that is around it; None where nothing of it stands."""
         nearest = (self._lines.get(path[:end]) for end in range(len(path), 0, -1))
-        return Source("pp.toml", next((line for line in nearest if line is not None), None))
+        return next((line for line in nearest if line is not None), None)
 
 
 def _holds(tree: Any, path: tuple[str, ...]) -> bool:

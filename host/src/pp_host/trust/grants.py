@@ -11,7 +11,7 @@ import hashlib
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -26,6 +26,8 @@ from pp_host.trust.envelope import Moment, Sha256
 from pp_host.trust.manifest import PluginId, PluginLimits, Semver
 
 _AGAIN = "remove the grant file and install the plugin again"
+
+Held = TypeVar("Held", bound=Capability)
 
 
 class Grant(Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,6 +52,10 @@ class Grant(Struct, frozen=True, forbid_unknown_fields=True):
     def file_digest(self) -> str:
         """sha256 of the grant file, hex: names this very consent."""
         return hashlib.sha256(self.encode()).hexdigest()
+
+    def held(self, kind: type[Held]) -> Held | None:
+        """The capability of this kind, if it was granted."""
+        return next((one for one in self.capabilities if isinstance(one, kind)), None)
 
     def check(self, plugin: VerifiedPlugin) -> None:
         """Whether the grant is for these bytes and within what they ask for. Errors: Refused."""
