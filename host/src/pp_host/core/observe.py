@@ -44,7 +44,7 @@ def observe(sightings: Sequence[Sighting], book: Book, record: Record, now: int)
     seen = [_write_sighting(sighting, record) for sighting in sightings]
     ledger, marks = book.ledger, book.ledger.marks
     balance, day = ledger.balance, now // DAY
-    equity = balance.cash + balance.reserved + worth(markets, book)
+    equity = equity_at(markets, book)
     marked = Marked(
         account=ledger.account,
         now=now,
@@ -78,7 +78,7 @@ def revalued(observed: Observed, book: Book) -> Observed:
     balance = book.ledger.balance
     return replace(
         observed,
-        equity=balance.cash + balance.reserved + worth(observed.markets, book),
+        equity=equity_at(observed.markets, book),
         cash=balance.cash,
         exposure=balance.exposure,
         holdings=book.ledger.holdings(),
@@ -98,6 +98,12 @@ def union(tables: Sequence[MarketTable]) -> tuple[MarketTable, int]:
             else:
                 rows[row.id] = row.to_market_row()
     return build(rows.values()), duplicates
+
+
+def equity_at(markets: MarketTable, book: Book) -> int:
+    """What the account is worth now, micro-USD: cash, what is reserved, and the positions."""
+    balance = book.ledger.balance
+    return balance.cash + balance.reserved + worth(markets, book)
 
 
 def worth(markets: MarketTable, book: Book) -> int:
