@@ -78,6 +78,8 @@ class PackageLimits:
     manifest_bytes: int = 64 * KIB
     manifest_depth: int = 12  # ours needs 4
     manifest_key_chars: int = 64
+    briefs: int = 16  # of one strategy: all of them are read by whoever installs it
+    brief_chars_min: int = 10
     settings: int = 256  # keys of a plugin's config schema
     setting_chars: int = 4096  # one text value of a plugin's config
     setting_integer: int = 2**53  # RFC 8259: what every JSON reader holds exactly
@@ -102,6 +104,9 @@ class RecordLimits:
     batch_seconds: float = 0.05  # a commit waits so long for company; one fsync for all of them
     queue_entries: int = 8192  # appended but not yet committed; then append waits
     copy_seconds: float = 1.0  # between two rewrites of the checkpoint's copy outside the database
+    listed_markets: int = (
+        32  # ids in one entry; 255 bytes each, six times that when they are all control characters
+    )
     note_bytes: int = 128 * KIB  # C2SP: at least 16 cosignatures, up to 5 kB each with post-quantum keys
 
 

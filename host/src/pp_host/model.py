@@ -43,6 +43,7 @@ class Reason(StrEnum):
     UNKNOWN_MARKET = "unknown_market"
     UNKNOWN_OUTCOME = "unknown_outcome"
     MARKET_NOT_GRANTED = "market_not_granted"
+    NOT_SELECTED = "not_selected"
     MARKET_CLOSED = "market_closed"
     STALE = "stale"
     NO_QUOTE = "no_quote"
@@ -183,8 +184,18 @@ class Holding(Struct, frozen=True, kw_only=True):
     cost: int
 
 
+class Selection(Struct, frozen=True, kw_only=True):
+    """The markets that may be bought: a strategy's choice, best first, each with its score in parts per million.
+
+    `seq` is the record entry that holds it.
+    """
+
+    scores: dict[str, int]
+    seq: int
+
+
 class Observed(Struct, frozen=True, kw_only=True):
-    """The moment everything in a cycle refers to."""
+    """The moment everything in a cycle refers to. `selection` None: the run has no strategy, all may be bought."""
 
     now: int
     markets: MarketTable
@@ -193,3 +204,4 @@ class Observed(Struct, frozen=True, kw_only=True):
     exposure: int
     holdings: tuple[Holding, ...]
     seq: int
+    selection: Selection | None = None

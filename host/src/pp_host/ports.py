@@ -48,6 +48,21 @@ class Sources(Protocol):
         """What each source shows, in configured order; late and broken ones are absent."""
 
 
+class Picked(Struct, frozen=True, kw_only=True):
+    """A strategy's choice, best first, in parts per million, and the entry of the call that asked for it; None when
+    no good answer came."""
+
+    plugin: PluginRef
+    call: int
+    scores: dict[str, int] | None
+
+
+class Strategy(Protocol):
+    async def select(self, observed: Observed) -> Picked:
+        """Which of the markets may be bought. A strategy sees what its grant lets it see of the markets, and no
+        more."""
+
+
 class Answer(Struct, frozen=True, kw_only=True):
     """One agent's decisions and the entry of the call that asked for them."""
 
@@ -58,7 +73,8 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 class Agents(Protocol):
     async def decide(self, observed: Observed) -> Sequence[Answer]:
-        """All agents at once, answers in configured order; each sees what its grant lets it see."""
+        """All agents at once, answers in configured order; each sees what its grant lets it see, and of that what
+        was selected or it holds."""
 
 
 class Opinion(Struct, frozen=True, kw_only=True):
@@ -104,11 +120,12 @@ class KillSwitch(Protocol):
 
 
 class Ports(Struct, frozen=True, kw_only=True):
-    """Everything a cycle touches."""
+    """Everything a cycle touches. `strategy` None: the run has none."""
 
     clock: Clock
     record: Record
     sources: Sources
+    strategy: Strategy | None = None
     agents: Agents
     advisers: Advisers
     outputs: Outputs

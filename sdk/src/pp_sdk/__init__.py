@@ -13,6 +13,7 @@ from pp_sdk.types import (
     YES,
     Account,
     Advice,
+    Brief,
     Decision,
     Event,
     Keep,
@@ -27,7 +28,7 @@ from pp_sdk.types import (
 
 __all__ = [
     "CLOSED", "MICRO", "NO", "OPEN", "RESOLVED", "YES",
-    "Account", "Advice", "Decision", "Event", "Keep", "MarketRow", "MarketTable", "Observation", "Position",
+    "Account", "Advice", "Brief", "Decision", "Event", "Keep", "MarketRow", "MarketTable", "Observation", "Position",
     "Proposal", "Quote", "RiskView", "Row", "Shrink", "SnapshotRequest", "TableError", "Veto",
     "build", "clock", "hookimpl", "log",
 ]  # fmt: skip

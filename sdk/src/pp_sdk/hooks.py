@@ -12,7 +12,7 @@ from typing import Any
 
 import pluggy
 
-from pp_sdk.table import MarketTable
+from pp_sdk.table import MarketTable, Row
 from pp_sdk.types import Advice, Decision, Event, Observation, Proposal, RiskView, SnapshotRequest
 
 PROJECT = "probablyprofit"
@@ -30,6 +30,14 @@ class PluginHooks:
     @hookspec
     def snapshot(self, request: SnapshotRequest) -> MarketTable:  # type: ignore[empty-body]  # a specification
         """source: the markets as they are at `request.now`."""
+
+    @hookspec
+    def select(self, observation: Observation) -> list[str]:  # type: ignore[empty-body]  # a specification
+        """strategy: ids of the markets that may be bought, best first, each once."""
+
+    @hookspec
+    def score(self, market: Row) -> float:  # type: ignore[empty-body]  # a specification
+        """strategy: how well a market that `select` named fits, 0..1; asked of each of them."""
 
     @hookspec
     def decide(self, observation: Observation) -> list[Decision]:  # type: ignore[empty-body]  # a specification

@@ -24,7 +24,19 @@ from pp_sdk.hooks import PROJECT
 from pp_sdk.host import MESSAGE_CHARACTERS, presentable
 from pp_sdk.memfd import NotSealed, unseal
 from pp_sdk.table import MarketTable
-from pp_sdk.types import Advice, Decision, Event, Keep, Observation, Shrink, SnapshotRequest, Veto
+from pp_sdk.types import (
+    MICRO,
+    Advice,
+    Brief,
+    Choice,
+    Decision,
+    Event,
+    Keep,
+    Observation,
+    Shrink,
+    SnapshotRequest,
+    Veto,
+)
 from pp_sdk.wire.blocking import Cancelled, Request
 from pp_sdk.wire.messages import (
     Advise,
@@ -36,6 +48,8 @@ from pp_sdk.wire.messages import (
     HookName,
     Load,
     Loaded,
+    Select,
+    Selected,
     Snapshot,
     Stop,
 )
@@ -56,10 +70,12 @@ class Session:
 
     def __init__(self) -> None:
         self.hooks: dict[HookName, Callable[..., Any]] = {}
+        self._brief: Brief | None = None
         self._answers: Mapping[str, Callable[[Any, int], Any]] = {
             "load": self._load,
             "configure": self._configure,
             "snapshot": self._snapshot,
+            "select": self._select,
             "decide": self._decide,
             "advise": self._advise,
             "notify": self._notify,
@@ -100,6 +116,7 @@ class Session:
 
     def _configure(self, body: Configure, fd: int) -> Done:
         random.seed(body.seed)
+        self._brief = body.brief
         if "configure" in self.hooks:
             self.hooks["configure"](body.config)
         return Done()
@@ -110,10 +127,37 @@ class Session:
             raise Refused("bad_answer", f"snapshot must return a MarketTable, not {type(table).__name__}")
         return Snapshot(table=bytes(table.block))
 
+    def _select(self, body: Select, fd: int) -> Selected:
+        hook = self._hook("select")
+        markets = MarketTable.trusted(unseal(fd, body.table_bytes))
+        ids = hook(Observation(now=body.now, markets=markets, brief=self._brief))
+        if not isinstance(ids, list) or not all(isinstance(name, str) for name in ids):
+            raise Refused("bad_answer", "select must return a list of market ids")
+        if len(set(ids)) != len(ids):
+            raise Refused("bad_answer", "select: a market stands twice")
+        choices = [Choice(market=name, score=self._score(markets, name)) for name in ids]
+        selected: Selected = checked("select", Selected(markets=choices), Selected)
+        return selected
+
+    def _score(self, markets: MarketTable, market: str) -> int:
+        """Parts per million."""
+        row = markets.get(market)
+        if row is None:
+            raise Refused("bad_answer", f"select: {market!r} is not among the markets that were shown")
+        if "score" not in self.hooks:
+            return MICRO
+        score = self.hooks["score"](row)
+        if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
+            raise Refused("bad_answer", f"score: expected a number from 0 to 1 for {market!r}, got {score!r}")
+        return round(score * MICRO)
+
     def _decide(self, body: Decide, fd: int) -> Decided:
         hook = self._hook("decide")
         markets = MarketTable.trusted(unseal(fd, body.table_bytes))
-        wishes = hook(Observation(now=body.now, markets=markets, account=body.account))
+        scores = None if body.scores is None else {name: score / MICRO for name, score in body.scores.items()}
+        wishes = hook(
+            Observation(now=body.now, markets=markets, account=body.account, brief=self._brief, scores=scores)
+        )
         if not isinstance(wishes, list) or not all(isinstance(wish, Decision) for wish in wishes):
             raise Refused("bad_answer", "decide must return a list of Decision")
         decided: Decided = checked("decide", Decided(decisions=wishes), Decided)

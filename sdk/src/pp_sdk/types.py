@@ -7,6 +7,7 @@ money, and the host turns it into parts per million at its door. No type here ca
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -66,12 +67,40 @@ class Account(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     positions: tuple[Position, ...] = ()
 
 
+BRIEF_MOST = 10_000  # characters
+
+
+class Brief(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the operator wants traded, in words. It came with the strategy's package, was shown when that was
+    installed, and is the operator's word; what markets say of themselves is not. `digest`: sha256 of its UTF-8, hex.
+    """
+
+    name: Name
+    text: Annotated[str, Meta(max_length=BRIEF_MOST)]
+    digest: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+
+
 class Observation(Struct, frozen=True, kw_only=True):
-    """One moment as an agent sees it. `account` is None without the capability account.read."""
+    """One moment as an agent or a strategy sees it.
+
+    account: None without the capability account.read, and always for a strategy
+    brief:   the run's; None when it has no strategy
+    scores:  the markets that the strategy selected, 0..1 each; what else an agent sees it may only sell. None when
+             the run has no strategy, and for the strategy itself.
+    """
 
     now: int
     markets: MarketTable
     account: Account | None = None
+    brief: Brief | None = None
+    scores: Mapping[str, float] | None = None
+
+
+class Choice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One market that a strategy selected. `score` is in parts per million, the whole of it without a hook `score`."""
+
+    market: Name
+    score: Annotated[int, Meta(ge=0, le=MICRO)]
 
 
 class SnapshotRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -143,7 +143,7 @@ def test_the_table_is_whole():
     assert {method.sender for method in METHODS.values()} == set(Side)
     assert all(method.states for method in METHODS.values())
     assert {method.moves for method in METHODS.values()} == set(State) - {State.OPENED} | {None}
-    assert [name for name, method in METHODS.items() if method.fds] == ["load", "decide"]
+    assert [name for name, method in METHODS.items() if method.fds] == ["load", "select", "decide"]
 
 
 def test_the_hooks_of_the_wire_are_the_hooks_of_the_specification():

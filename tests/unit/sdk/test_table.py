@@ -25,6 +25,7 @@ from pp_sdk.table import (
     Texts,
     build,
     build_columns,
+    narrow,
 )
 from pp_sdk.table.layout import HEADER, NULLABLE, SIDES, section_ends
 from pp_sdk.table.row import Cell
@@ -474,3 +475,32 @@ def test_a_trusted_block_is_cut_but_its_values_are_not_judged():
     assert MarketTable.trusted(unchecked)[0].yes_bid == 480_001
     with pytest.raises(TableError):
         MarketTable.decode(unchecked)
+
+
+@given(rows(most=9), st.data())
+@settings(max_examples=300)
+def test_a_narrowed_table_is_the_one_that_these_rows_make(markets, data):
+    table = build(markets)
+    kept = sorted(data.draw(st.sets(st.sampled_from(range(len(markets))))) if markets else [])
+    narrowed = narrow(table, kept)
+    assert bytes(narrowed.block) == bytes(build([markets[index] for index in kept]).block)
+    assert MarketTable.decode(narrowed.block).digest == narrowed.digest
+
+
+def test_a_table_of_which_every_row_is_kept_is_the_same_table():
+    table = build([MarketRow(id="a"), MarketRow(id="b")])
+    assert narrow(table, [0, 1]) is table
+    assert narrow(table, [1]).cells("id") == ["b"]
+    assert len(narrow(table, [])) == 0
+
+
+def test_a_table_beyond_one_word_of_its_bitmaps_is_narrowed_too():
+    markets = [MarketRow(id=str(n), volume=n if n % 3 else None, yes_bids=((n + 1, n),)) for n in range(200)]
+    kept = [n for n in range(200) if n % 7 in (1, 2, 5)]
+    assert bytes(narrow(build(markets), kept).block) == bytes(build([markets[n] for n in kept]).block)
+
+
+def test_rows_are_found_by_their_ids_in_the_tables_order():
+    table = build([MarketRow(id=name) for name in "abcd"])
+    assert table.rows_of(["d", "b", "nowhere", "b"]) == [1, 3]
+    assert table.rows_of([]) == []

@@ -36,14 +36,15 @@ def operator_name() -> str:
         return f"uid-{os.getuid()}"
 
 
-def install_subject(grant: Grant) -> dict[str, str]:
-    """What the record needs to find the package and the consent again, by their digests."""
+def install_subject(grant: Grant) -> dict[str, Any]:
+    """What the record needs to find the package, the consent and a strategy's briefs again, by their digests."""
     return {
         "id": grant.id,
         "version": grant.version,
         "digest": grant.digest,
         "keyid": grant.keyid,
         "grant": grant.file_digest,
+        "briefs": grant.briefs,
     }
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
-from pp_sdk.types import EventKind
+from pp_sdk.types import Brief, EventKind
 
 from pp_host.app.operator import recorded_grants, store_of
 from pp_host.config import Config, text_of
@@ -33,7 +33,14 @@ from pp_host.trust.schema import validate_config
 from pp_host.trust.truststore import TrustStore
 
 # What a plugin of a kind is shown by being called at all; without it in the grant it is not called.
-NEEDED: Mapping[str, type[Capability]] = {"agent": MarketRead, "risk": RiskAdvise, "output": Notify}
+NEEDED: Mapping[str, type[Capability]] = {
+    "strategy": MarketRead,
+    "agent": MarketRead,
+    "risk": RiskAdvise,
+    "output": Notify,
+}
+BRIEFED = frozenset({"strategy", "agent"})
+"""Kinds that are given the run's brief."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +51,36 @@ class Enlisted:
     budget: Budget | None
 
 
+class Loaded(NamedTuple):
+    """A verified plugin with what it may do, its settings, and of a strategy the brief that the operator named."""
+
+    verified: VerifiedPlugin
+    grant: Grant
+    settings: dict[str, Any]
+    brief: Brief | None
+
+
 def enlist(home: Home, config: Config, ids: tuple[str, ...], *, level: str, seed: int) -> list[Enlisted]:
     """Verify and load each plugin.
 
     OperatorError or Refused names the first that cannot run, with the remedy; a setting's with its line of pp.toml.
     """
+    loaded = list(_loaded(home, config, ids))
+    brief = next((one.brief for one in loaded if one.brief is not None), None)
     enlisted = []
-    for verified, grant, settings in _loaded(home, config, ids):
-        outer = _deadline(config, verified.manifest.kind)
-        enlisted.append(
-            Enlisted(_spec(verified, grant, settings, level, seed, outer), _budget(grant, config))
-        )
+    for one in loaded:
+        kind = one.verified.manifest.kind
+        spec = _spec(one, level, seed, _deadline(config, kind), brief if kind in BRIEFED else None)
+        enlisted.append(Enlisted(spec, _budget(one.grant, config)))
     return enlisted
+
+
+def brief_in(enlisted: Sequence[Enlisted]) -> dict[str, str] | None:
+    """Which text agents are given in a run, and whose it is; None without a strategy."""
+    for one in enlisted:
+        if one.spec.kind == "strategy" and one.spec.brief is not None:
+            return {"plugin": one.spec.ref.id, "name": one.spec.brief.name, "digest": one.spec.brief.digest}
+    return None
 
 
 def check_plugins(home: Home, config: Config) -> None:
@@ -64,9 +89,7 @@ def check_plugins(home: Home, config: Config) -> None:
         pass
 
 
-def _loaded(
-    home: Home, config: Config, ids: tuple[str, ...]
-) -> Iterator[tuple[VerifiedPlugin, Grant, dict[str, Any]]]:
+def _loaded(home: Home, config: Config, ids: tuple[str, ...]) -> Iterator[Loaded]:
     """Each plugin verified, with the grant that the record knows and settings that its schema allows."""
     if not ids:
         raise OperatorError(
@@ -75,6 +98,7 @@ def _loaded(
     trust = TrustStore.open(home.trust_file)
     store, recorded = store_of(home), recorded_grants(home)
     installed = [grant.id for grant in store.installed()]
+    strategy = ""
     for plugin in ids:
         if plugin not in installed:
             what, hint = _located(home, plugin, "not installed"), meant(plugin, installed)
@@ -86,16 +110,21 @@ def _loaded(
                 hint="somebody changed or put back a file under grants/; look, then install it again",
             )
         _check_callable(grant, verified.manifest.kind)
+        if verified.manifest.kind == "strategy":
+            if strategy:
+                what = f"a second strategy beside {strategy}: one serves every agent of a run"
+                raise OperatorError(_located(home, plugin, what), hint="enabled = false for one of them")
+            strategy = plugin
         try:
-            settings = _settings(verified, config)
+            settings, brief = _settings(verified, config), _brief(verified, config)
         except OperatorError as error:
             raise OperatorError(_located(home, plugin, str(error)), hint=error.hint) from None
-        yield verified, grant, settings
+        yield Loaded(verified, grant, settings, brief)
 
 
 def _located(home: Home, plugin: str, what: str) -> str:
     """`what` begins with the setting's key below the plugin's section; one in an inline table has its table's line."""
-    below = what.partition(":")[0].split(".") if what.startswith(("config.", "config:")) else ()
+    below = what.partition(":")[0].split(".") if what.startswith(("config.", "config:", "brief:")) else ()
     path = ("plugins", plugin, *below)
     line = Sources(text_of(home.config_file), {}).line(*path)
     where = f'pp.toml{f":{line}" if line else ""}: plugins."{plugin}"'
@@ -122,6 +151,7 @@ def _deadline(config: Config, kind: str) -> float:
     deadlines = config.deadlines
     seconds = {
         "source": deadlines.snapshot_seconds,
+        "strategy": deadlines.select_seconds,
         "agent": deadlines.decide_seconds,
         "risk": deadlines.advise_seconds,
     }
@@ -138,20 +168,34 @@ def _settings(verified: VerifiedPlugin, config: Config) -> dict[str, Any]:
     return validate_config(verified.schema, wanted)
 
 
-def _spec(
-    verified: VerifiedPlugin, grant: Grant, settings: Mapping[str, Any], level: str, seed: int, outer: float
-) -> PluginSpec:
+def _brief(verified: VerifiedPlugin, config: Config) -> Brief | None:
+    """The brief that pp.toml names, or the only one. Errors: OperatorError."""
+    plugin = verified.manifest.id
+    named = config.plugins[plugin].brief if plugin in config.plugins else ""
+    briefs = {brief.name: brief for brief in verified.briefs}
+    if not named and len(briefs) <= 1:
+        return next(iter(briefs.values()), None)
+    if not briefs:
+        raise OperatorError("brief: this plugin has none", hint="remove the key")
+    if named not in briefs:
+        what = f"this plugin has no brief {named!r}" if named else "not named, and this plugin has several"
+        raise OperatorError(f"brief: {what}", hint=f"write one of {', '.join(briefs)}")
+    return briefs[named]
+
+
+def _spec(one: Loaded, level: str, seed: int, outer: float, brief: Brief | None) -> PluginSpec:
+    verified, grant = one.verified, one.grant
     manifest, limits = verified.manifest, grant.limits
     seen, account = grant.held(MarketRead), grant.held(AccountRead)
     told = grant.held(Notify)
     return PluginSpec(
         ref=PluginRef(manifest.id, manifest.version, verified.digest),
-        kind=manifest.kind,  # type: ignore[arg-type]  # the manifest refuses the kind `strategy` in this version
+        kind=manifest.kind,
         archive=verified.archive,
         module=manifest.entry.module,
         object=manifest.entry.object,
         hooks=manifest.hooks,  # type: ignore[arg-type]  # RULES of the manifest name no other hooks
-        config=settings,
+        config=one.settings,
         seed=seed_of(seed, manifest.id),
         grant=grant.file_digest,
         level=level,
@@ -164,6 +208,7 @@ def _spec(
         cpu_seconds=limits.cpu_seconds_per_call,
         wall_seconds=limits.wall_seconds_per_call,
         outer_seconds=outer,
+        brief=brief,
     )
 
 

@@ -27,7 +27,7 @@ from pp_host.app.operator import COMMANDS, halt_reason, write_down
 from pp_host.app.options import RunOptions, View
 from pp_host.app.policy import policy_of
 from pp_host.app.results import account_facts, plugin_facts, record_facts, tape_facts
-from pp_host.app.roster import Enlisted, enlist
+from pp_host.app.roster import Enlisted, brief_in, enlist
 from pp_host.app.signals import Signals
 from pp_host.app.stage import Stage, stage_of
 from pp_host.app.troupe import Troupe
@@ -167,6 +167,7 @@ class Session:
             clock=stage.clock,
             record=self._journal,
             sources=TapeSource(stage.tape) if stage.tape else troupe.caller,
+            strategy=troupe.caller if any(one.spec.kind == "strategy" for one in troupe.plugins) else None,
             agents=troupe.caller,
             advisers=troupe.caller,
             outputs=troupe.fan,
@@ -273,6 +274,7 @@ class Session:
             "mode": str(options.mode),
             "plugins": [one.spec.ref.id for one in enlisted],
             "seed": options.seed,
+            "brief": brief_in(enlisted),
             "config": self._config_digest(),
             "tape": stage.tape.digest if stage.tape else "",
         }

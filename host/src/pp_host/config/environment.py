@@ -19,7 +19,7 @@ from pp_host.errors import OperatorError, Refused
 PREFIX = "PP__"
 ORDINARY = {
     "host": ("cycle_seconds",),
-    "deadlines": ("snapshot_seconds", "decide_seconds", "advise_seconds"),
+    "deadlines": ("snapshot_seconds", "select_seconds", "decide_seconds", "advise_seconds"),
     "tape": ("spread_ticks", "depth_usd", "tick"),
     "paper": ("fee_rate",),
 }

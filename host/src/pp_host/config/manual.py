@@ -59,6 +59,8 @@ def _plugin_table(name: str, plugin: Plugin) -> str:
     out = [f'[plugins."{name}"]', f"enabled = {_toml(plugin.enabled)}"]
     if plugin.config:
         out.append(f"config = {_toml(plugin.config)}")
+    if plugin.brief:
+        out.append(f"brief = {_toml(plugin.brief)}")
     if plugin.budget != Budget():
         fields = settings(Budget).items()
         budget = {key: _as_stated(field, getattr(plugin.budget, field.name)) for key, field in fields}

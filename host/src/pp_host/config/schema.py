@@ -86,6 +86,13 @@ class Plugin(Section, frozen=True):
     config: Annotated[
         dict[str, Any], Meta(description="Its own settings, checked against the schema in its package.")
     ] = field(default_factory=dict)
+    brief: Annotated[
+        str,
+        Meta(
+            max_length=64,
+            description="Of a strategy: which brief of its package agents are given; the only one need not be named.",
+        ),
+    ] = ""
     budget: Budget = Budget()
 
 
@@ -143,6 +150,9 @@ class Deadlines(Section, frozen=True):
     """How long one cycle waits for plugins; who is late is left out of it."""
 
     snapshot_seconds: Annotated[float, seconds("For all sources together.", most=60)] = 10
+    select_seconds: Annotated[
+        float, seconds("For the strategy: when it is late its last selection stands.", most=60)
+    ] = 10
     decide_seconds: Annotated[float, seconds("For all agents together.", most=120)] = 30
     advise_seconds: Annotated[
         float,

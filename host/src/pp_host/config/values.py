@@ -20,6 +20,7 @@ from msgspec.inspect import (
     IntType,
     LiteralType,
     Metadata,
+    StrType,
     Type,
     type_info,
 )
@@ -124,6 +125,8 @@ def expectation(field: FieldInfo) -> str:
             return "true or false"
         case IntType() | FloatType() as info:
             return f"{_noun(field)}, {_range(info, MICRO if is_scaled(field) else 1)}"
+        case StrType():
+            return "text"
         case DictType():
             return "a table of text, finite 64-bit numbers, true, false, lists and tables"
         case _:

@@ -37,7 +37,7 @@ class Ask(Struct, frozen=True, forbid_unknown_fields=True):
 
     reason: str = ""
     event: str = ""
-    subject: dict[str, int | str | list[str] | None] = {}
+    subject: dict[str, int | str | list[str] | dict[str, str] | None] = {}
 
 
 class Trouble(Struct, frozen=True, forbid_unknown_fields=True):

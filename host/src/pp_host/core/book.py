@@ -16,11 +16,21 @@ from dataclasses import dataclass, field
 from itertools import compress
 
 import msgspec
-from pp_sdk.table import OPEN, MarketTable, build
+from pp_sdk.table import OPEN, MarketTable, narrow
 
 from pp_host.core.entries import Decided
 from pp_host.core.ledger import Ledger
-from pp_host.model import Approved, Denied, Fill, Reason, Reduced, Sighting, TradingState, Verdict
+from pp_host.model import (
+    Approved,
+    Denied,
+    Fill,
+    Reason,
+    Reduced,
+    Selection,
+    Sighting,
+    TradingState,
+    Verdict,
+)
 
 
 class Tally:
@@ -77,6 +87,7 @@ class Book:
     bids: the last bid seen of what is held, by (market, outcome), micro-USD per share
     seen: the source that each market follows; markets on the last table or with money in them that this run
     saw open or holds, and has not settled
+    selection: what the strategy selected last; None before it did
     """
 
     ledger: Ledger
@@ -84,14 +95,14 @@ class Book:
     state: TradingState = TradingState.ACTIVE
     bids: dict[tuple[str, str], int] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
+    selection: Selection | None = None
     tally: Tally = field(default_factory=Tally)
 
     def believed(self, sighting: Sighting) -> MarketTable:
         """The table without the markets that follow another source."""
         others = {market for market, source in self.seen.items() if source != sighting.source.id}
-        if others.isdisjoint(sighting.table.cells("id")):
-            return sighting.table
-        return build([row.to_market_row() for row in sighting.table if row.id not in others])
+        ids = sighting.table.cells("id")
+        return narrow(sighting.table, [row for row, market in enumerate(ids) if market not in others])
 
     def follow(self, markets: MarketTable, sightings: Sequence[Sighting]) -> None:
         """Let each market that is open or held follow the first source that showed it; forget the rest."""

@@ -88,6 +88,13 @@ def market_granted(case: Case) -> Denied | None:
     return None
 
 
+def selected(case: Case) -> Denied | None:
+    selection = case.observed.selection
+    if not case.buying or selection is None or case.market.id in selection.scores:
+        return None
+    return Denied(Reason.NOT_SELECTED, f"{case.market.id} is not among the {len(selection.scores)} selected")
+
+
 def something_held(case: Case) -> Denied | None:
     if not case.buying:
         case.shares = case.ledger.sellable(case.plugin, case.market.id, case.outcome)

@@ -135,6 +135,21 @@ class Marked(Struct, frozen=True, kw_only=True):
     day_start_equity: int
 
 
+class Selected(Struct, frozen=True, kw_only=True):
+    """Which markets may be bought in this cycle.
+
+    markets: how many; digest: sha256 of the JSON list of [id, score in parts per million], best first
+    ids:     the first of them, none of them when they are those of the selection before
+    stale:   the strategy gave no good answer, and what it selected last stands, or nothing when it never did
+    """
+
+    account: str
+    markets: int
+    digest: str
+    ids: tuple[str, ...]
+    stale: bool
+
+
 class Decided(Struct, frozen=True, kw_only=True):
     """A wish. `probability_ppm` and `confidence_ppm` are None when the text beside them is no number in
     0..1."""

@@ -1,4 +1,4 @@
-"""One turn of the host: observe, settle, decide, judge, advise, place. This file is the story; read it first.
+"""One turn of the host: observe, settle, select, decide, judge, advise, place. This file is the story; read it first.
 
 Laws: every arrow leaves an entry that names the entry which caused it, so that a fill can be followed back to
 the snapshot it came from; a verdict names that snapshot, and one that a risk plugin brought about has its
@@ -19,6 +19,7 @@ from pp_host.core.execution import place, reconcile
 from pp_host.core.observe import Moment, observe, revalued
 from pp_host.core.policy import Budget, Policy
 from pp_host.core.risk import judge, tighten
+from pp_host.core.select import select
 from pp_host.core.settle import settle
 from pp_host.model import Approved, Denied, Observed, Reduced, TradingState, Verdict, Wish
 from pp_host.ports import Answer, Ports
@@ -30,6 +31,7 @@ async def cycle(
     """One turn. `budgets` by plugin id: who is not in it may not trade. A dry run judges and places
     nothing."""
     moment = await _begin(ports, book)
+    moment = moment._replace(observed=await select(moment.observed, ports, book))
     for answer in await ports.agents.decide(moment.observed):
         budget = budgets.get(answer.plugin.id)
         for decision in answer.decisions:

@@ -104,6 +104,7 @@ CHECKS: tuple[
     checks.known_outcome,
     checks.price_on_tick,
     checks.market_granted,
+    checks.selected,
     checks.something_held,
     checks.market_open,
     checks.fresh,

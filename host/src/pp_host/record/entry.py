@@ -38,6 +38,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "deposit": "Money put into an account from outside.",
         "snapshot": "What a source showed.",
         "observation": "What the host made of the snapshots: the moment agents decide on.",
+        "selection": "Which markets may be bought: a strategy's choice, or its last one that stands.",
         "decision": "A plugin's wish to trade.",
         "verdict": "The host's judgement of a decision: approved, reduced or denied, by which limit.",
         "advice": "A risk plugin's answer on a verdict: keep, shrink, veto, or silence.",

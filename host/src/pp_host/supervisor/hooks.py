@@ -17,15 +17,20 @@ from pp_sdk.types import Proposal, RiskView, SnapshotRequest
 
 from pp_host.errors import PluginError
 from pp_host.model import Observed, Sighting
-from pp_host.ports import Answer, Opinion, Record
+from pp_host.ports import Answer, Opinion, Picked, Record
 from pp_host.supervisor.proxy import PROXIES, Proxy, Shown
 from pp_host.supervisor.supervised import Supervised
 
 CAPABILITY: Mapping[str, str] = {
     "snapshot": "",  # being asked for markets shows a source nothing
+    "select": "market.read",
     "decide": "market.read",
     "advise": "risk.advise",
 }
+
+
+MISSED = frozenset({"strategy", "risk"})
+"""Kinds that are asked although they are gone: the silence of the one selects nothing new, of the other vetoes."""
 
 
 class Called(NamedTuple):
@@ -37,7 +42,7 @@ class Called(NamedTuple):
 
 
 class PluginCaller:
-    """Implements ports.Sources, ports.Agents and ports.Advisers.
+    """Implements ports.Sources, ports.Strategy, ports.Agents and ports.Advisers.
 
     order:          ids of the plugins, as configured
     advise_seconds: what risk plugins may take in a cycle, in equal shares for what each agent wishes; a share that is
@@ -61,8 +66,8 @@ class PluginCaller:
             self._manager.register(PROXIES[plugin.spec.kind](plugin), name=plugin.spec.ref.id)
 
     def dismiss(self, plugin: Supervised) -> None:
-        """From now on they do not; but a risk plugin that is gone is still asked, because its silence is a veto."""
-        if plugin.spec.kind != "risk" and self._manager.has_plugin(plugin.spec.ref.id):
+        """From now on they do not; but one whose silence means something is still asked."""
+        if plugin.spec.kind not in MISSED and self._manager.has_plugin(plugin.spec.ref.id):
             self._manager.unregister(name=plugin.spec.ref.id)
 
     async def snapshot(self, request: SnapshotRequest) -> Sequence[Sighting]:
@@ -73,18 +78,26 @@ class PluginCaller:
             if one.answer is not None
         ]
 
+    async def select(self, observed: Observed) -> Picked:
+        (one,) = await self._show("select", observed, observed.seq)
+        return Picked(plugin=one.proxy.plugin.spec.ref, call=one.seq, scores=one.answer)
+
     async def decide(self, observed: Observed) -> Sequence[Answer]:
         self._advised.clear()
-        shown = Shown(observed)
-        try:
-            called = await self._call("decide", observed.seq, {"observation": shown})
-        finally:
-            shown.close()
+        selection = observed.selection
+        called = await self._show("decide", observed, selection.seq if selection else observed.seq)
         return [
             Answer(plugin=one.proxy.plugin.spec.ref, call=one.seq, decisions=one.answer)
             for one in called
             if one.answer is not None
         ]
+
+    async def _show(self, hook: str, observed: Observed, cause: int) -> list[Called]:
+        shown = Shown(observed)
+        try:
+            return await self._call(hook, cause, {"observation": shown})
+        finally:
+            shown.close()
 
     async def advise(self, proposal: Proposal, view: RiskView, *, cause: int) -> Sequence[Opinion]:
         share, spent = self._share(), self._advised.get(proposal.plugin, 0.0)

@@ -153,7 +153,9 @@ class PluginProcess:
                 f"{self._spec.ref.id}: {self._spec.object} has no hook {', '.join(sorted(missing))}",
                 hint="mark the method with @hookimpl, or remove it from hooks in plugin.yaml",
             )
-        configure = messages.Configure(config=dict(self._spec.config), seed=self._spec.seed, now=now)
+        configure = messages.Configure(
+            config=dict(self._spec.config), seed=self._spec.seed, now=now, brief=self._spec.brief
+        )
         await self._ask("configure", configure, LIMITS.wire.load_seconds)
 
     async def _greeting(self) -> messages.Hello:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from msgspec.structs import replace
 from pp_sdk.hooks import hookimpl
 from pp_sdk.memfd import seal
-from pp_sdk.table import MarketTable, TableError, build
+from pp_sdk.table import MarketTable, TableError, narrow
 from pp_sdk.types import (
     MICRO,
     Account,
@@ -26,35 +27,53 @@ from pp_sdk.types import (
 )
 from pp_sdk.wire import messages
 
+from pp_host.errors import PluginError
 from pp_host.model import Holding, Observed
 from pp_host.supervisor.supervised import Supervised
 
 INT64_MAX = 2**63 - 1
 
 
+class Segment(NamedTuple):
+    """A table in sealed memory, and the scores of those of its markets that were selected; None without a strategy."""
+
+    fd: int
+    markets: MarketTable
+    scores: dict[str, int] | None
+
+
 class Shown:
-    """An observation, its table in sealed memory: one segment for all agents that may see the same venues."""
+    """An observation, its table in sealed memory: one segment for all plugins that may see the same of it."""
 
     def __init__(self, observed: Observed) -> None:
         self.observed = observed
-        self._sealed: dict[frozenset[str] | None, tuple[int, int]] = {}
+        self._segments: dict[tuple[frozenset[str] | None, frozenset[str]], Segment] = {}
 
-    def table(self, venues: frozenset[str] | None) -> tuple[int, int]:
-        """The descriptor and size of the table with the markets of `venues` only; None shows all."""
-        if venues not in self._sealed:
-            block = self._narrowed(venues).block
-            self._sealed[venues] = seal(block), len(block)
-        return self._sealed[venues]
+    def table(self, venues: frozenset[str] | None, held: frozenset[str] = frozenset()) -> Segment:
+        """The markets of `venues` only (None: of all), and of these, where there is a selection, what was selected or
+        is in `held`."""
+        selection = self.observed.selection
+        unselected = held.difference(selection.scores) if selection else frozenset[str]()
+        key = venues, unselected
+        if key not in self._segments:
+            self._segments[key] = self._segment(venues, unselected)
+        return self._segments[key]
 
-    def _narrowed(self, venues: frozenset[str] | None) -> MarketTable:
-        markets = self.observed.markets
-        if venues is None:
-            return markets
-        return build(row.to_market_row() for row in markets if row.venue in venues)
+    def _segment(self, venues: frozenset[str] | None, unselected: frozenset[str]) -> Segment:
+        markets, selection = self.observed.markets, self.observed.selection
+        if selection is not None:
+            markets = narrow(markets, markets.rows_of([*selection.scores, *unselected]))
+        if venues is not None:
+            names = markets.cells("venue")
+            markets = narrow(markets, [row for row, venue in enumerate(names) if venue in venues])
+        scores = selection.scores if selection else None
+        if scores is not None and len(markets) < len(scores) + len(unselected):
+            scores = {market: score for market, score in scores.items() if markets.get(market)}
+        return Segment(seal(markets.block), markets, scores)
 
     def close(self) -> None:
-        for fd, _ in self._sealed.values():
-            os.close(fd)
+        for segment in self._segments.values():
+            os.close(segment.fd)
 
 
 class SourceProxy:
@@ -70,19 +89,39 @@ class SourceProxy:
             raise self.plugin.violated(f"snapshot: {error}") from error
 
 
+class StrategyProxy:
+    def __init__(self, plugin: Supervised) -> None:
+        self.plugin = plugin
+
+    @hookimpl
+    async def select(self, observation: Shown) -> dict[str, int]:
+        shown = observation.table(self.plugin.spec.venues)
+        body = messages.Select(now=observation.observed.now, table_bytes=len(shown.markets.block))
+        reply: messages.Selected = await self.plugin.call("select", body, fds=(shown.fd,))
+        scores = {choice.market: choice.score for choice in reply.markets}
+        if len(scores) < len(reply.markets):
+            raise PluginError(f"{self.plugin.spec.ref.id}: select: a market stands twice")
+        if len(shown.markets.rows_of(scores)) < len(scores):
+            raise PluginError(f"{self.plugin.spec.ref.id}: select: a market that was not shown")
+        return scores
+
+
 class AgentProxy:
     def __init__(self, plugin: Supervised) -> None:
         self.plugin = plugin
 
     @hookimpl
     async def decide(self, observation: Shown) -> tuple[Decision, ...]:
-        spec = self.plugin.spec
-        fd, size = observation.table(spec.venues)
-        observed = observation.observed
+        spec, observed = self.plugin.spec, observation.observed
+        held = frozenset(lot.market for lot in observed.holdings if lot.plugin == spec.ref.id)
+        shown = observation.table(spec.venues, held)
         body = messages.Decide(
-            now=observed.now, table_bytes=size, account=account_view(observed, spec.ref.id, spec.account)
+            now=observed.now,
+            table_bytes=len(shown.markets.block),
+            account=account_view(observed, spec.ref.id, spec.account),
+            scores=shown.scores,
         )
-        reply: messages.Decided = await self.plugin.call("decide", body, fds=(fd,))
+        reply: messages.Decided = await self.plugin.call("decide", body, fds=(shown.fd,))
         return tuple(reply.decisions)
 
 
@@ -105,9 +144,10 @@ class OutputProxy:
         self.plugin = plugin
 
 
-Proxy = SourceProxy | AgentProxy | RiskProxy | OutputProxy
+Proxy = SourceProxy | StrategyProxy | AgentProxy | RiskProxy | OutputProxy
 PROXIES: Mapping[str, type[Proxy]] = {
     "source": SourceProxy,
+    "strategy": StrategyProxy,
     "agent": AgentProxy,
     "risk": RiskProxy,
     "output": OutputProxy,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pp_sdk.types import Brief
 from pp_sdk.wire.messages import HookName
 
 from pp_host.model import PluginRef
@@ -17,11 +18,12 @@ class PluginSpec:
 
     venues: those whose markets it may see, None for all; none of them without market.read.
     wall_seconds bound a call without the time it waits on the host, outer_seconds with it.
+    brief: the run's, for a strategy and for agents; None when the run has no strategy.
     account: the precision of account.read, or None; events: what an output is told, or None when it may hear nothing.
     """
 
     ref: PluginRef
-    kind: Literal["source", "agent", "risk", "output"]
+    kind: Literal["source", "strategy", "agent", "risk", "output"]
     archive: bytes
     module: str
     object: str
@@ -39,3 +41,4 @@ class PluginSpec:
     cpu_seconds: float
     wall_seconds: float
     outer_seconds: float
+    brief: Brief | None = None

@@ -14,8 +14,11 @@ from dataclasses import InitVar, dataclass
 from datetime import datetime
 from types import MappingProxyType
 
+from pp_sdk.types import Brief
+
 from pp_host.errors import OperatorError, Refused
 from pp_host.trust import archive, envelope, manifest
+from pp_host.trust.briefs import read_briefs
 from pp_host.trust.capability import use
 from pp_host.trust.keys import SigningKey
 from pp_host.trust.manifest import Manifest
@@ -44,6 +47,7 @@ class VerifiedPlugin:
     manifest: Manifest
     manifest_digest: str
     schema: Schema | None
+    briefs: tuple[Brief, ...]
     keyid: str
     publisher: str
     earned: InitVar[object]
@@ -86,6 +90,7 @@ def verify(package: bytes, sidecar: bytes, trust: TrustStore, *, archive_name: s
         manifest=asked,
         manifest_digest=manifest_digest,
         schema=schema,
+        briefs=read_briefs(asked.briefs, files, manifest.FILE),
         keyid=publisher.keyid,
         publisher=publisher.name,
         earned=_EARNED,

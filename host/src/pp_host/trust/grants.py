@@ -30,8 +30,11 @@ _AGAIN = "remove the grant file and install the plugin again"
 Held = TypeVar("Held", bound=Capability)
 
 
-class Grant(Struct, frozen=True, forbid_unknown_fields=True):
-    """A plugin's permission to run here. `digest`: the package; money in micro-units, `granted_at` in UTC."""
+class Grant(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A plugin's permission to run here. `digest`: the package; money in micro-units, `granted_at` in UTC.
+
+    briefs: of a strategy, the sha256 of each brief that the operator was shown, by its name
+    """
 
     schema: Literal["probablyprofit/grant/v1"]
     id: PluginId
@@ -43,6 +46,7 @@ class Grant(Struct, frozen=True, forbid_unknown_fields=True):
     limits: PluginLimits
     granted_at: Moment
     granted_by: str
+    briefs: dict[str, Sha256] = {}
 
     def encode(self) -> bytes:
         """The bytes of the grant file."""
@@ -66,6 +70,8 @@ class Grant(Struct, frozen=True, forbid_unknown_fields=True):
             )
         if self.keyid != plugin.keyid:
             raise Refused(f"{self.id}: the grant is for another publisher's key", hint=_AGAIN)
+        if self.briefs != _digests(plugin):
+            raise Refused(f"{self.id}: the grant is for other briefs", hint=_AGAIN)
         _narrowed(plugin.manifest.capabilities, tuple(map(msgspec.to_builtins, self.capabilities)))
         narrow(plugin.manifest.limits, msgspec.to_builtins(self.limits), "grant: limits")
 
@@ -101,7 +107,12 @@ def propose(plugin: VerifiedPlugin, wish: Wish, *, granted_by: str, now: datetim
         limits=narrow(plugin.manifest.limits, wish.limits, "grant: limits"),
         granted_at=now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         granted_by=granted_by,
+        briefs=_digests(plugin),
     )
+
+
+def _digests(plugin: VerifiedPlugin) -> dict[str, str]:
+    return {brief.name: brief.digest for brief in plugin.briefs}
 
 
 def find(folder: Path, plugin_id: str) -> Grant | None:

@@ -18,6 +18,7 @@ from pp_host.errors import OperatorError
 from pp_host.limits import LIMITS
 from pp_host.model import PLUGIN_ID
 from pp_host.trust import yamltext
+from pp_host.trust.briefs import read_briefs
 from pp_host.trust.capability import LATER, OFFERED, Capability, in_micros, use
 from pp_host.trust.schema import Schema, read_schema
 from pp_host.trust.version import RANGE, SEMVER, admits
@@ -29,12 +30,14 @@ _WORD = r"\A[A-Za-z_][A-Za-z0-9_]{0,63}\Z"
 _MODULE = r"\A[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*){0,7}\Z"
 _WEB = r"\Ahttps://[\x21-\x7e]{1,200}\Z"
 _EMAIL = r"\A[\x21-\x3f\x41-\x7e]{1,64}@[a-z0-9.-]{1,190}\Z"
+_BRIEF = r"\A[a-z][a-z0-9-]{0,31}\Z"
 _PATTERNS = {
     PLUGIN_ID: "reverse DNS in lower case, such as org.example.momentum",
     SEMVER: "a semantic version without build part, such as 1.4.0",
     RANGE: "a range of >=, <, == joined by commas, such as '>=1,<2'",
     _WORD: "a Python name",
     _MODULE: "a dotted Python module name",
+    _BRIEF: "a word of at most 32 of a-z 0-9 -, such as value",
     _WEB: "an https:// address",
     _EMAIL: "a mail address",
 }
@@ -54,6 +57,8 @@ Semver = Annotated[str, Meta(pattern=SEMVER)]
 Range = Annotated[str, Meta(pattern=RANGE)]
 Title = Annotated[str, Meta(min_length=1, max_length=80)]
 Line = Annotated[str, Meta(min_length=1, max_length=200)]
+PackagePath = Annotated[str, Meta(min_length=1, max_length=LIMITS.package.name_bytes)]
+BriefName = Annotated[str, Meta(pattern=_BRIEF)]
 Seconds = Annotated[float, Meta(ge=0.01, le=LIMITS.process.wall_seconds_max)]
 Kind = Literal["source", "strategy", "agent", "risk", "output"]
 
@@ -67,6 +72,7 @@ class Rule(NamedTuple):
 
 RULES: dict[str, Rule] = {
     "source": Rule(frozenset({"snapshot"}), frozenset()),
+    "strategy": Rule(frozenset({"select", "score"}), frozenset({"market.read"})),
     "agent": Rule(frozenset({"decide"}), frozenset({"market.read", "account.read", "decision.propose"})),
     "risk": Rule(frozenset({"advise"}), frozenset({"market.read", "account.read", "risk.advise"})),
     "output": Rule(frozenset({"notify"}), frozenset({"notify"})),
@@ -103,7 +109,7 @@ class PluginLimits(_Exact, frozen=True, kw_only=True):
 
 
 class ConfigFile(_Exact, frozen=True, kw_only=True):
-    schema: Annotated[str, Meta(min_length=1, max_length=LIMITS.package.name_bytes)]
+    schema: PackagePath
 
 
 class Manifest(_Exact, frozen=True, kw_only=True):
@@ -124,6 +130,7 @@ class Manifest(_Exact, frozen=True, kw_only=True):
     capabilities: Annotated[tuple[Capability, ...], Meta(max_length=32)] = ()
     limits: PluginLimits = PluginLimits()
     config: ConfigFile | None = None
+    briefs: Annotated[dict[BriefName, PackagePath], Meta(max_length=LIMITS.package.briefs)] = {}
     requirements: str | None = None
 
     def check_host(self, python: tuple[int, int, int]) -> None:
@@ -155,6 +162,7 @@ def of_package(files: Mapping[str, bytes]) -> tuple[Manifest, Schema | None]:
     module = manifest.entry.module.replace(".", "/")
     if files.keys().isdisjoint({f"{module}.py", f"{module}/__init__.py"}):
         raise OperatorError(f"{FILE}: entry.module: no {module}.py in the package")
+    read_briefs(manifest.briefs, files, FILE)
     if manifest.config is None:
         return manifest, None
     if manifest.config.schema not in files:
@@ -203,8 +211,6 @@ def _check_offered(document: yamltext.Document, manifest: Manifest) -> None:
             "not offered by this host version",
             "use the standard library and the SDK, and remove this line",
         )
-    if manifest.kind not in RULES:
-        document.fail("kind", f"{manifest.kind} is not offered by this host version", _offers(RULES))
 
 
 def _check_kind(document: yamltext.Document, manifest: Manifest) -> None:
@@ -216,6 +222,13 @@ def _check_kind(document: yamltext.Document, manifest: Manifest) -> None:
             )
         if hook in manifest.hooks[:at]:
             document.fail(f"hooks[{at}]", f"{hook} stands twice")
+    if "score" in manifest.hooks and "select" not in manifest.hooks:
+        document.fail("hooks", "score is asked of what select named", "add select")
+    if (manifest.kind == "strategy") is not bool(manifest.briefs):
+        what, hint = (
+            ("missing", "name at least one") if manifest.kind == "strategy" else ("of kind strategy only", "")
+        )
+        document.fail("briefs", what, hint)
     asked = [use(capability) for capability in manifest.capabilities]
     for at, name in enumerate(asked):
         if name not in rule.capabilities:

@@ -1,6 +1,6 @@
 """From values to a block: rows for sources written by hand, columns for those that have them already.
 
-Laws: there is one writer, `Columns.block`; `build` only sorts rows into columns. Both answer with a
+Laws: there is one writer, `block_of`; `build` only sorts rows into columns. Both answer with a
 table that went through the same checks as a stranger's.
 """
 
@@ -90,33 +90,9 @@ class Columns:
 
     def block(self) -> bytes:
         """The table's bytes: one copy per column, values unchecked."""
-        rows, texts = self.texts.rows, self.texts
-        books = self.books or self._best_quotes()
-        ints = [self._cells(column) for column in INT_COLUMNS]
-        bitmaps = [self._bitmap(name) for name in NULLABLE]
-        body = section_bytes(rows, len(books.prices) // 8, texts.strings, len(texts.text))
-        header = HEADER.pack(
-            MAGIC,
-            VERSION,
-            HEADER.size + sum(body),
-            rows,
-            len(books.prices) // 8,
-            texts.strings,
-            len(texts.text),
-        )
-        return b"".join(
-            (
-                header,
-                *ints,
-                *bitmaps,
-                books.offsets,
-                books.prices,
-                books.sizes,
-                texts.refs,
-                texts.bounds,
-                texts.text,
-            )
-        )
+        ints = b"".join([self._cells(column) for column in INT_COLUMNS])
+        bitmaps = b"".join([self._bitmap(name) for name in NULLABLE])
+        return block_of(self.texts, ints, bitmaps, self.books or self._best_quotes())
 
     def _cells(self, column: Column) -> bytes:
         cells = self.ints.get(column.name)
@@ -152,6 +128,27 @@ class Columns:
             sizes.extend(compress(amounts, quotes))
         offsets = array("q", accumulate(depths, initial=0))
         return Books(offsets.tobytes(), prices.tobytes(), sizes.tobytes())
+
+
+def block_of(texts: Texts, ints: bytes, bitmaps: bytes, books: Books) -> bytes:
+    """A table's bytes from its sections; `ints` and `bitmaps` hold one column after the other."""
+    levels = len(books.prices) // 8
+    body = section_bytes(texts.rows, levels, texts.strings, len(texts.text))
+    counts = texts.rows, levels, texts.strings, len(texts.text)
+    header = HEADER.pack(MAGIC, VERSION, HEADER.size + sum(body), *counts)
+    return b"".join(
+        (
+            header,
+            ints,
+            bitmaps,
+            books.offsets,
+            books.prices,
+            books.sizes,
+            texts.refs,
+            texts.bounds,
+            texts.text,
+        )
+    )
 
 
 def build_columns(columns: Columns) -> MarketTable:

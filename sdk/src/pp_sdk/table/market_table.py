@@ -7,7 +7,7 @@ block alive. Values follow the rules in `checks` because `decode` refuses everyt
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pp_sdk.table import lanes
@@ -74,10 +74,19 @@ class MarketTable:
 
     def get(self, market: str) -> Row | None:
         """The row with this id, or None."""
+        index = self._rows.get(market)
+        return None if index is None else self[index]
+
+    def rows_of(self, markets: Iterable[str]) -> list[int]:
+        """Indices of the rows with these ids, ascending; an id that is not here has none."""
+        rows = self._rows
+        return sorted({rows[market] for market in markets if market in rows})
+
+    @property
+    def _rows(self) -> dict[str, int]:
         if self._index is None:
             self._index = {name: index for index, name in enumerate(self._cells["id"])}
-        index = self._index.get(market)
-        return None if index is None else self[index]
+        return self._index
 
     def column(self, name: str) -> memoryview:
         """An int64 column without copying, read-only; null cells hold 0. `numpy.asarray` takes it."""

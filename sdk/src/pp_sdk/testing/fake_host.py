@@ -7,6 +7,7 @@ there, as far as the walls allow it. Time stands where the test puts it.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +20,17 @@ from pp_sdk.memfd import seal
 from pp_sdk.session import HOOKS, Session
 from pp_sdk.table import MarketRow, MarketTable, build
 from pp_sdk.testing.markets import START
-from pp_sdk.types import Account, Advice, Decision, Event, Proposal, RiskView, SnapshotRequest
+from pp_sdk.types import (
+    Account,
+    Advice,
+    Brief,
+    Choice,
+    Decision,
+    Event,
+    Proposal,
+    RiskView,
+    SnapshotRequest,
+)
 from pp_sdk.wire.blocking import Request
 from pp_sdk.wire.connection import (
     Connection,
@@ -41,6 +52,7 @@ from pp_sdk.wire.messages import (
     Loaded,
     LogWrite,
     Now,
+    Select,
     Side,
     decode_body,
 )
@@ -62,6 +74,7 @@ class FakeHost:
         seed: int = 0,
         now: int = START,
         account: Account | None = None,
+        brief: Brief | None = None,
     ) -> None:
         self.now = now
         self.account = account
@@ -73,7 +86,7 @@ class FakeHost:
         self._namesakes: dict[str, ModuleType] = {}
         self._tell_hello()
         self._load(plugin)
-        self._ask("configure", Configure(config=config or {}, seed=seed, now=now))
+        self._ask("configure", Configure(config=config or {}, seed=seed, now=now, brief=brief))
 
     def __enter__(self) -> Self:
         return self
@@ -95,10 +108,24 @@ class FakeHost:
         reply = self._ask("snapshot", SnapshotRequest(now=self.now, held=held))
         return MarketTable.decode(reply.table)
 
-    def decide(self, *rows: MarketRow, table: MarketTable | None = None) -> list[Decision]:
-        """An agent's wishes, for these rows or this table."""
+    def select(self, *rows: MarketRow, table: MarketTable | None = None) -> list[Choice]:
+        """A strategy's choice among these rows or this table, best first; scores in parts per million."""
         shown = build(rows) if table is None else table
-        body = Decide(now=self.now, table_bytes=len(shown.block), account=self.account)
+        body = Select(now=self.now, table_bytes=len(shown.block))
+        choices: list[Choice] = self._ask("select", body, fd=seal(shown.block)).markets
+        return choices
+
+    def decide(
+        self, *rows: MarketRow, table: MarketTable | None = None, scores: Mapping[str, int] | None = None
+    ) -> list[Decision]:
+        """An agent's wishes, for these rows or this table; `scores` in parts per million, as a strategy gave them."""
+        shown = build(rows) if table is None else table
+        body = Decide(
+            now=self.now,
+            table_bytes=len(shown.block),
+            account=self.account,
+            scores=None if scores is None else dict(scores),
+        )
         decisions: list[Decision] = self._ask("decide", body, fd=seal(shown.block)).decisions
         return decisions
 

@@ -1,11 +1,12 @@
-"""Markets for tests, in two words."""
+"""Markets and briefs for tests, in two words."""
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Final
 
 from pp_sdk.table import MarketRow, MarketTable, build
-from pp_sdk.types import MICRO
+from pp_sdk.types import MICRO, Brief
 
 START: Final = 1_800_000_000 * MICRO
 CENT: Final = MICRO // 100
@@ -32,3 +33,8 @@ def market(market: str = "m1", *, bid: int | None = 48, ask: int | None = 50, **
 def markets(count: int) -> MarketTable:
     """`count` open markets m1, m2 ... with different quotes."""
     return build(market(f"m{n + 1}", bid=5 + n * 7 % 90, ask=7 + n * 7 % 90) for n in range(count))
+
+
+def brief(text: str, name: str = "brief") -> Brief:
+    """A brief as the host would give it."""
+    return Brief(name=name, text=text, digest=hashlib.sha256(text.encode()).hexdigest())

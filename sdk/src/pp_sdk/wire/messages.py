@@ -14,7 +14,19 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from pp_sdk.types import Account, Advice, Decision, Event, Proposal, RiskView, SnapshotRequest
+from pp_sdk.types import (
+    MICRO,
+    Account,
+    Advice,
+    Brief,
+    Choice,
+    Decision,
+    Event,
+    Name,
+    Proposal,
+    RiskView,
+    SnapshotRequest,
+)
 from pp_sdk.wire.frames import MOST_ID, ProtocolError
 
 PROTOCOL: Final = 1
@@ -23,7 +35,9 @@ Word = Annotated[str, Meta(max_length=255)]
 Line = Annotated[str, Meta(max_length=4000)]
 Time = Annotated[int, Meta(ge=0, le=2**62)]
 Size = Annotated[int, Meta(ge=1, le=2**32)]
-HookName = Literal["configure", "snapshot", "decide", "advise", "notify"]
+HookName = Literal["configure", "snapshot", "select", "score", "decide", "advise", "notify"]
+SELECTED_MOST: Final = 1024  # markets: with the longest ids a third of a frame
+Scores = Annotated[dict[Name, Annotated[int, Meta(ge=0, le=MICRO)]], Meta(max_length=SELECTED_MOST)]
 
 
 class Hello(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,21 +56,22 @@ class Load(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     archive_bytes: Size
     module: Word
     object: Word
-    hooks: Annotated[list[HookName], Meta(max_length=5)]
+    hooks: Annotated[list[HookName], Meta(max_length=7)]
 
 
 class Loaded(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The hooks the object really has."""
 
-    hooks: Annotated[list[HookName], Meta(max_length=5)]
+    hooks: Annotated[list[HookName], Meta(max_length=7)]
 
 
 class Configure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The operator's settings, the seed of the plugin's random numbers, and the time."""
+    """The operator's settings, the seed of the plugin's random numbers, the time, and the run's brief."""
 
     config: dict[str, Any]
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)]
     now: Time
+    brief: Brief | None = None
 
 
 class Done(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,12 +84,26 @@ class Snapshot(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     table: bytes
 
 
+class Select(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The markets, for a strategy. The table rides with this frame as one sealed descriptor."""
+
+    now: Time
+    table_bytes: Size
+
+
+class Selected(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Best first, each market once."""
+
+    markets: Annotated[list[Choice], Meta(max_length=SELECTED_MOST)]
+
+
 class Decide(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An observation. Its market table rides with this frame as one sealed descriptor."""
 
     now: Time
     table_bytes: Size
     account: Account | None
+    scores: Scores | None = None
 
 
 class Decided(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -151,6 +180,7 @@ METHODS: Final[dict[str, Method]] = {
     "load": Method(Side.HOST, Load, Loaded, frozenset({State.GREETED}), moves=State.LOADED, fds=1),
     "configure": Method(Side.HOST, Configure, Done, frozenset({State.LOADED}), moves=State.RUNNING),
     "snapshot": Method(Side.HOST, SnapshotRequest, Snapshot, _RUNNING),
+    "select": Method(Side.HOST, Select, Selected, _RUNNING, fds=1),
     "decide": Method(Side.HOST, Decide, Decided, _RUNNING, fds=1),
     "advise": Method(Side.HOST, Advise, Advice, _RUNNING),
     "notify": Method(Side.HOST, Event, Done, _RUNNING),
