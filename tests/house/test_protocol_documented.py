@@ -10,6 +10,8 @@ import pytest
 from pp_sdk.table.layout import HEADER, INT_COLUMNS, MOST, MOST_LEVELS, NULLABLE, SIDES, TEXT_COLUMNS
 from pp_sdk.types import (
     Account,
+    Brief,
+    Choice,
     Decision,
     Event,
     Keep,
@@ -24,7 +26,20 @@ from pp_sdk.wire.connection import IN_FLIGHT
 from pp_sdk.wire.frames import FRAME_BYTES, Frame
 from pp_sdk.wire.messages import METHODS, PROTOCOL, Failure
 
-SHARED = [SnapshotRequest, Account, Position, Decision, Proposal, RiskView, Keep, Shrink, Veto, Event]
+SHARED = [
+    SnapshotRequest,
+    Brief,
+    Choice,
+    Account,
+    Position,
+    Decision,
+    Proposal,
+    RiskView,
+    Keep,
+    Shrink,
+    Veto,
+    Event,
+]
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from pp_host.core.ledger import Ledger
 from pp_host.core.policy import Budget, Policy
 from pp_host.errors import RecordError
 from pp_host.model import MICRO, Fill, Observed, Order, PluginRef, Sighting, Wish
-from pp_host.ports import Answer, Opinion, Ports
+from pp_host.ports import Answer, Opinion, Picked, Ports
 from pp_host.venue.paper import PaperVenue
 from pp_sdk.table import MarketRow, MarketTable, build
 from pp_sdk.types import Advice, Decision, Event, Proposal, RiskView, SnapshotRequest
@@ -23,6 +23,7 @@ from pp_sdk.types import Advice, Decision, Event, Proposal, RiskView, SnapshotRe
 NOON = 20_000 * 86_400_000_000 + 43_200_000_000
 ACCOUNT = "paper"
 SOURCE = PluginRef("org.example.source", "1.0.0", "5" * 64)
+STRATEGY = PluginRef("org.example.strategy", "1.0.0", "d" * 64)
 AGENT = PluginRef("org.example.agent", "1.0.0", "a" * 64)
 ADVISER = PluginRef("org.example.adviser", "1.0.0", "b" * 64)
 ROOMY = Policy(
@@ -158,6 +159,18 @@ class FakeSources:
         ]
 
 
+class FakeStrategy:
+    """Selects `scores`; gives no answer while they are None."""
+
+    def __init__(self, record: FakeRecord, scores: dict[str, int] | None) -> None:
+        self.record = record
+        self.scores = scores
+
+    async def select(self, observed: Observed) -> Picked:
+        call = self.record.append("plugin.call", {"hook": "select"}, cause=observed.seq)
+        return Picked(plugin=STRATEGY, call=call, scores=self.scores)
+
+
 class FakeAgents:
     """Answers every moment with the same decisions, until told otherwise."""
 
@@ -167,7 +180,8 @@ class FakeAgents:
         self.plugin = plugin
 
     async def decide(self, observed: Observed) -> Sequence[Answer]:
-        call = self.record.append("plugin.call", {"hook": "decide"}, cause=observed.seq)
+        cause = observed.selection.seq if observed.selection else observed.seq
+        call = self.record.append("plugin.call", {"hook": "decide"}, cause=cause)
         return [Answer(plugin=self.plugin, call=call, decisions=self.decisions)]
 
 
@@ -241,6 +255,7 @@ class World:
         self.record = FakeRecord()
         self.clock = FakeClock()
         self.sources = FakeSources(self.record, build(rows or (market(),)))
+        self.strategy: FakeStrategy | None = None
         self.agents = FakeAgents(self.record, *decisions)
         self.advisers = FakeAdvisers(self.record)
         self.outputs = FakeOutputs()
@@ -262,6 +277,7 @@ class World:
             clock=self.clock,
             record=self.record,
             sources=self.sources,
+            strategy=self.strategy,
             agents=self.agents,
             advisers=self.advisers,
             outputs=self.outputs,

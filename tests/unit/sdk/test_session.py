@@ -9,11 +9,11 @@ import sys
 import zipfile
 
 import pytest
-from pp_sdk import Account, Decision, Keep, MarketRow, Observation, Shrink, Veto, build, hookimpl
+from pp_sdk import Account, Brief, Decision, Keep, MarketRow, Observation, Shrink, Veto, build, hookimpl
 from pp_sdk.archive_import import ArchiveFinder
 from pp_sdk.memfd import seal
 from pp_sdk.session import HOOKS, Session, marked_hooks
-from pp_sdk.types import Event, Proposal, RiskView, SnapshotRequest
+from pp_sdk.types import Choice, Event, Proposal, RiskView, SnapshotRequest
 from pp_sdk.wire.blocking import Cancelled, Request
 from pp_sdk.wire.messages import (
     Advise,
@@ -24,6 +24,8 @@ from pp_sdk.wire.messages import (
     Failure,
     Load,
     Loaded,
+    Select,
+    Selected,
     Snapshot,
     Stop,
 )
@@ -61,6 +63,28 @@ def decide(session, account=None):
     return answer
 
 
+def choosing(function, score=None):
+    """A session whose plugin selects by `function`, and scores where `score` is given."""
+
+    class Plugin:
+        @hookimpl
+        def select(self, observation):
+            return function(observation)
+
+    class Scoring(Plugin):
+        @hookimpl
+        def score(self, market):
+            return score(market)
+
+    return session(Scoring() if score else Plugin())
+
+
+def select(session):
+    return session.answer(
+        Request(1, "select", Select(now=9, table_bytes=len(TABLE.block)), seal(TABLE.block))
+    )
+
+
 def ask(session, method, body):
     return session.answer(Request(1, method, body, None))
 
@@ -77,6 +101,14 @@ class Everything:
     @hookimpl
     def snapshot(self, request):
         return TABLE
+
+    @hookimpl
+    def select(self, observation):
+        return [row.id for row in observation.markets]
+
+    @hookimpl
+    def score(self, market):
+        return 0.25
 
     @hookimpl
     def decide(self, observation):
@@ -129,6 +161,7 @@ def test_every_hook_gets_what_the_specification_says():
     assert ask(everything, "advise", Advise(proposal=PROPOSAL, view=view)) == Veto(reason="5 4")
     assert ask(everything, "notify", EVENT) == Done()
     assert plugin.event is EVENT
+    assert select(everything) == Selected(markets=[Choice(market="m", score=250_000)])
     assert decide(everything) == Decided(decisions=[WISH])
     assert ask(everything, "stop", Stop()) == Done()
 
@@ -352,3 +385,58 @@ def test_what_is_no_archive_is_a_load_error():
     body = Load(archive_bytes=5, module="m", object="o", hooks=[])
     answer = Session().answer(Request(1, "load", body, seal(b"12345")))
     assert answer.code == "load_error"
+
+
+# --- a strategy
+
+BRIEF = Brief(name="value", text="Buy what is cheap.", digest="0" * 64)
+
+
+def test_a_strategy_sees_time_markets_and_its_brief():
+    seen = []
+    chosen = choosing(lambda observation: seen.append(observation) or [])
+    ask(chosen, "configure", Configure(config={}, seed=1, now=1, brief=BRIEF))
+    assert select(chosen) == Selected(markets=[])
+    (observation,) = seen
+    assert (observation.now, observation.markets.digest, observation.brief) == (9, TABLE.digest, BRIEF)
+    assert observation.account is observation.scores is None
+
+
+def test_an_agent_sees_the_brief_and_the_scores_of_what_was_selected():
+    seen = []
+    agent = deciding(lambda observation: seen.append(observation) or [])
+    ask(agent, "configure", Configure(config={}, seed=1, now=1, brief=BRIEF))
+    for scores in ({"m": 125_000}, {}, None):
+        body = Decide(now=9, table_bytes=len(TABLE.block), account=None, scores=scores)
+        agent.answer(Request(1, "decide", body, seal(TABLE.block)))
+    assert [one.scores for one in seen] == [{"m": 0.125}, {}, None]
+    assert [one.brief for one in seen] == [BRIEF] * 3
+
+
+def test_without_a_score_every_chosen_market_counts_whole():
+    assert select(choosing(lambda _: ["m"])) == Selected(markets=[Choice(market="m", score=1_000_000)])
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (("m",), "select must return a list of market ids"),
+        ([TABLE[0]], "select must return a list of market ids"),
+        (["m", "m"], "select: a market stands twice"),
+        (["m", "n"], "select: 'n' is not among the markets that were shown"),
+    ],
+)
+def test_a_selection_that_is_none_is_a_bad_answer(answer, message):
+    assert select(choosing(lambda _: answer)) == Failure(code="bad_answer", message=message)
+
+
+@pytest.mark.parametrize("score", [-0.001, 1.001, float("nan"), float("inf"), "1", None, True])
+def test_a_score_that_is_none_is_a_bad_answer(score):
+    failure = select(choosing(lambda _: ["m"], lambda _: score))
+    wanted = f"score: expected a number from 0 to 1 for 'm', got {score!r}"
+    assert failure == Failure(code="bad_answer", message=wanted)
+
+
+@pytest.mark.parametrize(("score", "ppm"), [(0, 0), (1, 1_000_000), (0.5, 500_000), (0.000_000_6, 1)])
+def test_a_score_travels_in_parts_per_million(score, ppm):
+    assert select(choosing(lambda _: ["m"], lambda _: score)).markets == [Choice(market="m", score=ppm)]

@@ -5,15 +5,20 @@ from __future__ import annotations
 import ast
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from pp_host.core import telling
-from pp_host.model import Holding, Observed
+from pp_host.errors import PluginError
+from pp_host.model import Holding, Observed, PluginRef, Selection
 from pp_host.supervisor.proxy import (
     MONEY_FIELDS,
     PUBLIC_FIELDS,
+    Segment,
     Shown,
+    StrategyProxy,
     account_view,
     event_view,
     proposal_view,
@@ -21,6 +26,8 @@ from pp_host.supervisor.proxy import (
 )
 from pp_sdk import MICRO, Event, MarketRow, MarketTable, Position, Proposal, RiskView, build
 from pp_sdk.memfd import unseal
+from pp_sdk.types import Choice
+from pp_sdk.wire import messages
 
 OWN = Holding(plugin="test.a", market="m", outcome="yes", shares=30 * MICRO, cost=10 * MICRO)
 OTHERS = Holding(plugin="test.b", market="m", outcome="no", shares=5 * MICRO, cost=2 * MICRO)
@@ -83,12 +90,103 @@ def test_an_event_tells_as_much_as_was_granted(detail: str, text: str, fields: d
 )
 def test_a_plugin_sees_the_venues_of_its_grant(venues: frozenset[str] | None, ids: list[str]) -> None:
     shown = Shown(OBSERVED)
-    fd, size = shown.table(venues)
-    assert [row.id for row in MarketTable.decode(unseal(os.dup(fd), size))] == ids
-    assert shown.table(venues) == (fd, size), "one segment for all who may see the same"
+    segment = shown.table(venues)
+    assert read(segment) == ids
+    assert segment.scores is None
+    assert shown.table(venues) is segment, "one segment for all who may see the same"
     shown.close()
     with pytest.raises(OSError, match="Bad file"):
-        os.fstat(fd)
+        os.fstat(segment.fd)
+
+
+def read(segment: Segment) -> list[str]:
+    """The ids that a plugin finds in a segment."""
+    fd = os.dup(segment.fd)
+    try:
+        return [row.id for row in MarketTable.decode(unseal(fd, len(segment.markets.block)))]
+    finally:
+        os.close(fd)
+
+
+SELECTED = replace(OBSERVED, selection=Selection(scores={"k": 7, "p": 9}, seq=8))
+
+
+@pytest.mark.parametrize(
+    ("venues", "held", "ids", "scores"),
+    [
+        (None, [], ["p", "k"], {"k": 7, "p": 9}),
+        (None, ["n", "p"], ["p", "k", "n"], {"k": 7, "p": 9}),
+        (None, ["elsewhere"], ["p", "k"], {"k": 7, "p": 9}),
+        ({"kalshi"}, ["n"], ["k"], {"k": 7}),
+        ({"elsewhere"}, ["p"], [], {}),
+    ],
+)
+def test_an_agent_sees_what_was_selected_and_what_it_holds_of_its_venues(
+    venues: set[str] | None, held: list[str], ids: list[str], scores: dict[str, int]
+) -> None:
+    shown = Shown(SELECTED)
+    segment = shown.table(None if venues is None else frozenset(venues), frozenset(held))
+    assert (read(segment), segment.scores) == (ids, scores)
+    shown.close()
+
+
+def test_who_holds_only_what_was_selected_gets_the_segment_of_who_holds_nothing() -> None:
+    shown = Shown(SELECTED)
+    assert shown.table(None, frozenset({"p"})) is shown.table(None, frozenset())
+    assert shown.table(None, frozenset({"n"})) is not shown.table(None, frozenset())
+    shown.close()
+
+
+def test_what_was_selected_and_is_gone_from_the_table_is_not_told() -> None:
+    shown = Shown(replace(OBSERVED, selection=Selection(scores={"gone": 1, "p": 9}, seq=8)))
+    segment = shown.table(None, frozenset())
+    assert (read(segment), segment.scores) == (["p"], {"p": 9})
+    shown.close()
+
+
+class Told:
+    """In the place of a supervised strategy: answers with these choices, and keeps what it was asked."""
+
+    def __init__(self, choices: list[Choice], venues: frozenset[str] | None = None) -> None:
+        self.spec = SimpleNamespace(ref=PluginRef("test.s", "1.0.0", "0" * 64), venues=venues)
+        self.choices = choices
+        self.asked: list[messages.Select] = []
+
+    async def call(self, method: str, body: messages.Select, *, fds: tuple[int, ...]) -> messages.Selected:
+        self.asked.append(body)
+        return messages.Selected(markets=self.choices)
+
+
+async def selected(plugin: Told) -> dict[str, int]:
+    shown = Shown(OBSERVED)
+    try:
+        return await StrategyProxy(plugin).select(shown)  # type: ignore[arg-type]
+    finally:
+        shown.close()
+
+
+@pytest.mark.anyio
+async def test_a_strategy_is_shown_markets_and_nothing_else() -> None:
+    plugin = Told([Choice(market="k", score=7), Choice(market="p", score=9)])
+    assert list((await selected(plugin)).items()) == [("k", 7), ("p", 9)]
+    assert plugin.asked == [messages.Select(now=1, table_bytes=len(MARKETS.block))]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("choices", "venues", "why"),
+    [
+        (["k", "k"], None, "a market stands twice"),
+        (["elsewhere"], None, "a market that was not shown"),
+        (["p"], {"kalshi"}, "a market that was not shown"),
+    ],
+)
+async def test_a_selection_that_does_not_fit_the_table_is_none(
+    choices: list[str], venues: set[str] | None, why: str
+) -> None:
+    plugin = Told([Choice(market=one, score=1) for one in choices], frozenset(venues) if venues else None)
+    with pytest.raises(PluginError, match=f"^test.s: select: {why}$"):
+        await selected(plugin)
 
 
 def test_every_field_an_event_can_have_is_known_as_money_or_public() -> None:

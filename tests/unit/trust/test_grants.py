@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+import msgspec
 import pytest
 from pp_host.errors import OperatorError, Refused
 from pp_host.trust import archive, grants
@@ -182,3 +183,33 @@ def test_a_grant_is_for_one_key(plugin, grant, stranger):
     other = msgspec.structs.replace(grant, keyid=stranger.public.keyid)
     with pytest.raises(Refused, match="another publisher's key"):
         other.check(plugin)
+
+
+STRATEGY = b"""kind: strategy
+briefs: {value: value.txt, other: other.txt}
+"""
+
+
+@pytest.fixture
+def strategy(source, publisher, trust, now):
+    text = source["plugin.yaml"].replace(b"kind: agent\n", STRATEGY).replace(b"[decide]", b"[select]")
+    text = b"\n".join(line for line in text.split(b"\n") if b"decision.propose" not in line)
+    files = {**source, "plugin.yaml": text, "value.txt": b"Buy what is cheap.", "other.txt": b"Buy the rest."}
+    package = archive.write(files)
+    return verify(package, attest(package, publisher, archive_name=NAME, now=now), trust, archive_name=NAME)
+
+
+def test_a_strategys_briefs_are_pinned_by_their_digests(strategy, now):
+    grant = grants.propose(strategy, Wish(), granted_by="op", now=now)
+    assert grant.briefs == {
+        "value": hashlib.sha256(b"Buy what is cheap.").hexdigest(),
+        "other": hashlib.sha256(b"Buy the rest.").hexdigest(),
+    }
+    grant.check(strategy)
+    other = msgspec.structs.replace(grant, briefs={**grant.briefs, "value": "0" * 64})
+    with pytest.raises(Refused, match=r"^org.example.momentum: the grant is for other briefs$"):
+        other.check(strategy)
+
+
+def test_what_has_no_briefs_has_no_key_for_them(grant):
+    assert b"briefs" not in grant.encode()

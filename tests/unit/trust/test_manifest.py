@@ -146,8 +146,11 @@ MALFORMED = [
      "plugin.yaml:11: entry.runtime: restricted is not offered by this host version", "write: runtime: python"),
     ("config: {", "requirements: requirements.lock\nconfig: {", "plugin.yaml:17: requirements: not offered by this host version",
      "use the standard library and the SDK, and remove this line"),
-    ("kind: agent", "kind: strategy", "plugin.yaml:4: kind: strategy is not offered by this host version",
-     "offered here: agent, output, risk, source"),
+    ("kind: agent", "kind: strategy", "plugin.yaml:12: hooks[0]: decide is no hook of kind strategy",
+     "offered here: score, select"),
+    ("config: {", "briefs: {value: value.txt}\nconfig: {", "plugin.yaml:17: briefs: kind agent has none", "remove this line"),
+    ("config: {", "briefs: {Value: value.txt}\nconfig: {",
+     "plugin.yaml:17: briefs: expected a word of at most 32 of a-z 0-9 -, such as value", ""),
 ]  # fmt: skip
 
 
@@ -299,3 +302,39 @@ def test_hooks_are_those_of_the_sdk():
     known = {name for thing in vars(hooks).values() if isinstance(thing, type) for name in vars(thing)}
     for rule in manifest.RULES.values():
         assert rule.hooks <= known
+
+
+STRATEGY = "kind: strategy\nbriefs: {value: value.txt}"
+
+
+def test_a_strategy_has_briefs_and_select(source):
+    ask = "{use: market.read, reason: x}"
+    read = manifest.parse(
+        of_kind(source, STRATEGY.removeprefix("kind: "), "select, score", ask)["plugin.yaml"]
+    )
+    assert (read.kind, read.hooks, dict(read.briefs)) == (
+        "strategy",
+        ("select", "score"),
+        {"value": "value.txt"},
+    )
+    assert refusal(of_kind(source, "strategy", "select", ask)) == (
+        "plugin.yaml:1: a strategy has briefs",
+        "add: briefs: {NAME: path/in/package.txt}",
+    )
+    message, _ = refusal(of_kind(source, STRATEGY.removeprefix("kind: "), "score", ask))
+    assert message == "plugin.yaml:13: hooks: score is asked of what select named"
+
+
+def test_a_strategy_may_not_see_the_account(source):
+    message, _ = refusal(of_kind(source, STRATEGY.removeprefix("kind: "), "select", KINDS["agent"][1]))
+    assert "kind strategy may not ask for" in message
+
+
+def test_a_manifest_has_so_many_briefs_and_no_more(source):
+    for count in (16, 17):
+        briefs = ", ".join(f"b{n}: b{n}.txt" for n in range(count))
+        text = of_kind(source, f"strategy\nbriefs: {{{briefs}}}", "select", "{use: market.read, reason: x}")
+        if count == 16:
+            assert len(manifest.parse(text["plugin.yaml"]).briefs) == 16
+        else:
+            assert refusal(text)[0] == "plugin.yaml:5: briefs: expected a mapping of length <= 16"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def draw_plugin(console: Console, plugin: VerifiedPlugin, grant: Grant) -> None:
-    """What it is, who signed it, and each permission: a plain sentence, and the author's reason."""
+    """What it is, who signed it, each permission with the author's reason, and every brief whole."""
     from rich.table import Table
     from rich.text import Text
 
@@ -39,6 +39,14 @@ def draw_plugin(console: Console, plugin: VerifiedPlugin, grant: Grant) -> None:
             *(Text(printable(part)) for part in (use(capability), capability.sentence(), capability.reason))
         )
     console.print(asked if grant.capabilities else "It asks for nothing.")
+    for brief in plugin.briefs:
+        console.print(
+            Text(
+                f"\nbrief {brief.name}: what every agent is told as your word, sha256 {brief.digest}", "bold"
+            )
+        )
+        for line in brief.text.rstrip("\n").split("\n"):
+            console.print(Text(f"  {printable(line)}"))
 
 
 def draw_installed(console: Console, grants: list[Grant]) -> None:

@@ -207,6 +207,7 @@ def show_(
     document = _facts(grant) | {
         "manifest": msgspec.to_builtins(verified.manifest),
         "files": sorted(verified.files),
+        "texts": {brief.name: brief.text for brief in verified.briefs},
     }
     show(document, lambda console: draw_plugin(console, verified, grant), as_json=as_json)
 
@@ -222,6 +223,8 @@ def _next_step(place: Home, grant: Grant) -> list[str]:
     except OperatorError as error:  # it is installed all the same
         return [f"to run it, put this right first: {error}"]
     lines = [f"it runs once {place.config_file} has a section for it:", f'[plugins."{grant.id}"]']
+    if len(grant.briefs) > 1:
+        lines.append(f'brief = "{next(iter(grant.briefs))}"  # or {", ".join([*grant.briefs][1:])}')
     if grant.held(DecisionPropose):
         lines.append("budget = {order_usd = 10, day_usd = 100, exposure_usd = 50, orders_per_minute = 6}")
     return lines

@@ -224,11 +224,10 @@ def _check_kind(document: yamltext.Document, manifest: Manifest) -> None:
             document.fail(f"hooks[{at}]", f"{hook} stands twice")
     if "score" in manifest.hooks and "select" not in manifest.hooks:
         document.fail("hooks", "score is asked of what select named", "add select")
-    if (manifest.kind == "strategy") is not bool(manifest.briefs):
-        what, hint = (
-            ("missing", "name at least one") if manifest.kind == "strategy" else ("of kind strategy only", "")
-        )
-        document.fail("briefs", what, hint)
+    if manifest.kind == "strategy" and not manifest.briefs:
+        document.fail("", "a strategy has briefs", "add: briefs: {NAME: path/in/package.txt}")
+    if manifest.kind != "strategy" and manifest.briefs:
+        document.fail("briefs", f"kind {manifest.kind} has none", "remove this line")
     asked = [use(capability) for capability in manifest.capabilities]
     for at, name in enumerate(asked):
         if name not in rule.capabilities:
@@ -249,7 +248,7 @@ def _offers(names: Any) -> str:
 
 def _explain(document: yamltext.Document, error: str) -> NoReturn:
     """Turn msgspec's `what - at `$.place`` into our one line."""
-    what, _, place = error.partition(" - at `$")
+    what, _, place = error.replace(" - at `key` in `$", " - at `$").partition(" - at `$")
     what, place = what.replace("_micros", "_usd"), place.removeprefix(".").removesuffix("`")
     if missing := re.fullmatch(r"Object missing required field `(.*)`", what):
         document.fail(place, f"the key {missing[1]!r} is missing", "add it")
