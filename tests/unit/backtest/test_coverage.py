@@ -71,7 +71,7 @@ def test_a_market_that_is_not_there_is_refused(made, tmp_path):
     with pytest.raises(OperatorError) as caught:
         cover(folder, "d")
     assert str(caught.value) == f"{folder}: no market d"
-    assert caught.value.hint == f"pp data show {folder} lists the markets with a price"
+    assert caught.value.hint == f"pp data show {folder} lists its markets"
 
 
 def test_one_step_has_no_usual_distance(recording, tmp_path):
