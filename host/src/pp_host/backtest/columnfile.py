@@ -1,7 +1,7 @@
 """Strict reading of one parquet file: named columns of known kinds, batch by batch, from bytes already held.
 
-Laws: pyarrow is touched here, in foreignparquet and in pile, and nowhere else. Only the columns asked for are
-decoded, and at most one batch of rows is in memory. Whatever is wrong is one OperatorError that names file, column
+Laws: pyarrow is touched here, in foreignparquet, in pile and in tapewriter alone. Only the columns asked for
+are decoded, and at most one batch of rows is in memory. Whatever is wrong is one OperatorError that names file, column
 and row; rows count from 0.
 """
 
