@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from pp_host.backtest.booktrace import BookCoverage, BookTrace
 from pp_host.backtest.folder import BOOKS, MARKETS, PRICES, TapeFolder, require_pyarrow
 from pp_host.errors import OperatorError
 
@@ -17,6 +18,7 @@ class Holding(Struct, frozen=True, rename={"first": "from", "last": "to"}):
 
     problem: why it cannot be played, None when it can; then what follows is known
     markets: how many have a price or a book; `booked` of them have a book
+    books:   what the recorded books show; None without any
     """
 
     name: str
@@ -28,6 +30,7 @@ class Holding(Struct, frozen=True, rename={"first": "from", "last": "to"}):
     first: int | None = None
     last: int | None = None
     digest: str | None = None
+    books: BookCoverage | None = None
 
 
 def holdings(roots: Sequence[Path]) -> Iterator[Holding]:
@@ -74,7 +77,15 @@ def _holding(root: Path, folder: Path) -> Holding:
         first=survey.whole.moments[0],
         last=survey.whole.moments[-1],
         digest=read.digest,
+        books=_books(read, len(survey.whole.moments)),
     )
+
+
+def _books(read: TapeFolder, steps: int) -> BookCoverage | None:
+    trace = BookTrace()
+    for at, slot, book in read.books.books() if read.books else ():
+        trace.take(at, slot % 2, book)
+    return trace.told(steps)
 
 
 def _name(root: Path, folder: Path) -> str:

@@ -41,7 +41,7 @@ def draw_tape(console: Console, covered: Covered) -> None:
     if told.books is not None:
         _draw_gaps(console, told.books.gaps, "Largest gaps between steps with a book")
     _draw_markets(console, told.by_market)
-    _draw_timeline(console, covered.timeline, told, "When priced")
+    _draw_timeline(console, covered.timeline, told, "When priced or booked" if told.books else "When priced")
     if covered.booked.names:
         _draw_timeline(console, covered.booked, told, "When a book was recorded")
 
@@ -56,6 +56,8 @@ def draw_holdings(console: Console, held: Sequence[Holding]) -> None:
             )
     console.print(table)
     for each in held:
+        if each.books is not None:
+            _say(console, f"books: {each.name}: {_books(each.books)}")
         if each.problem is not None:
             _say(console, f"broken: {each.path}: {each.problem}")
 
