@@ -1,4 +1,4 @@
-"""Small tapes, written the way the recorded ones are: all thirty market columns, nine price columns."""
+"""Small tapes, written the way the recorded ones are: all thirty market columns, nine price columns; and books."""
 
 from __future__ import annotations
 
@@ -41,16 +41,23 @@ PRICE_TYPES = {
     "outcome": pa.string(), "token_id": pa.string(), "price": pa.float64(), "resolved_price": pa.float64(),
     "close_ts": pa.int64(),
 }  # fmt: skip
+BOOK_TYPES = {
+    "ts": pa.int64(), "market_id": pa.string(), "outcome": pa.string(), "level": pa.int64(),
+    "bid": pa.float64(), "bid_size": pa.float64(), "ask": pa.float64(), "ask_size": pa.float64(),
+}  # fmt: skip
+Level = tuple[float | None, float | None]
 
 
 @dataclass
 class Recording:
-    """Rows on their way into a tape's folder; a test bends them before `write`."""
+    """Rows on their way into a tape's folder; a test bends them before `write`. No rows of books, no file of them."""
 
     markets: list[dict[str, Any]] = field(default_factory=list)
     prices: list[dict[str, Any]] = field(default_factory=list)
+    books: list[dict[str, Any]] = field(default_factory=list)
     market_types: dict[str, pa.DataType] = field(default_factory=lambda: dict(MARKET_TYPES))
     price_types: dict[str, pa.DataType] = field(default_factory=lambda: dict(PRICE_TYPES))
+    book_types: dict[str, pa.DataType] = field(default_factory=lambda: dict(BOOK_TYPES))
 
     def market(self, name: str, **known: Any) -> Recording:
         defaults = {"market_id": name, "event_id": "event", "question": f"{name}?", "outcome_0": "Yes"}
@@ -63,12 +70,18 @@ class Recording:
         self.prices.append(dict.fromkeys(PRICE_TYPES) | row | known)
         return self
 
+    def book(self, at: int, market: str, outcome: str, bids: list[Level], asks: list[Level]) -> Recording:
+        """Levels are (dollars, shares), best first."""
+        for level in range(max(len(bids), len(asks), 1)):
+            bid, ask = (side[level] if level < len(side) else (None, None) for side in (bids, asks))
+            row = {"ts": T0 + at, "market_id": market, "outcome": outcome, "level": level}
+            self.books.append(row | {"bid": bid[0], "bid_size": bid[1], "ask": ask[0], "ask_size": ask[1]})
+        return self
+
     def write(self, folder: Path, **options: Any) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, rows, types in (
-            ("markets", self.markets, self.market_types),
-            ("prices", self.prices, self.price_types),
-        ):
+        files = [("markets", self.markets, self.market_types), ("prices", self.prices, self.price_types)]
+        for name, rows, types in files + [("books", self.books, self.book_types)] * bool(self.books):
             arrays = [pa.array([row.get(column) for row in rows], kind) for column, kind in types.items()]
             pq.write_table(pa.table(arrays, names=list(types)), folder / f"{name}.parquet", **options)
         return folder

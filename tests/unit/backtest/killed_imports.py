@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow.compute  # nothing is loaded, and so opened, after the fork
 import pyarrow.parquet  # noqa: F401
-from pp_host.backtest import pile, recording  # noqa: F401
+from pp_host.backtest import bookfile, piles  # noqa: F401
 from pp_host.backtest.intake import PROOF, import_tape
 from pp_host.backtest.tape import Tape
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from pp_host.backtest.booktrace import BookCoverage, at_most
 from pp_host.backtest.collection import holdings
 from pp_host.backtest.coverage import Gap, cover
 from pp_host.backtest.folder import TapeFolder
@@ -71,12 +73,65 @@ def test_a_market_that_is_not_there_is_refused(made, tmp_path):
     with pytest.raises(OperatorError) as caught:
         cover(folder, "d")
     assert str(caught.value) == f"{folder}: no market d"
-    assert caught.value.hint == f"pp data show {folder} lists the markets with a price"
+    assert caught.value.hint == f"pp data show {folder} lists its markets"
 
 
 def test_one_step_has_no_usual_distance(recording, tmp_path):
     told = cover(recording().market("a").point(0, "a", "Yes", 0.5).write(tmp_path / "tape")).coverage
     assert (told.steps, told.usual_step, told.gaps) == (1, None, [])
+
+
+@pytest.fixture
+def booked(recording):
+    """Steps at 0, 1, 2, 5, 9 ms; books at 0, 2 and 9, one of them empty and one with one side."""
+    made = recording().market("a").market("b").market("c")
+    made.point(0, "a", "Yes", 0.25).point(1, "a", "Yes", 0.3).point(5, "c", "No", 0.3)
+    made.book(0, "a", "Yes", [(0.2, 1.0)], [(0.24, 1.0), (0.25, 2.0)])
+    made.book(0, "b", "Yes", [(0.2, 1.0)], [(0.21, 1.0)]).book(2, "a", "No", [], [])
+    made.book(2, "a", "Yes", [(0.2, 1.0)], [(0.3, 1.0)])
+    return made.book(9, "a", "Yes", [], [(0.3, 1.0)])
+
+
+def test_the_books_of_a_tape_are_told(booked, tmp_path, ms):
+    covered = cover(booked.write(tmp_path / "tape"))
+    told = covered.coverage
+    assert (told.markets, told.priced, told.booked, told.points) == (3, 3, 2, 3)
+    assert (told.steps, told.first, told.last) == (5, ms(0), ms(9))
+    assert told.books == BookCoverage(
+        yes_books=4, no_books=1, one_sided=2, levels=2, steps=3, share=600_000,
+        spread_median=40_000, spread_90=100_000, gaps=[Gap(ms(2), ms(9), 7_000), Gap(ms(0), ms(2), 2_000)],
+    )  # fmt: skip
+    assert covered.booked.names == ["a", "b"]
+
+
+def test_the_books_of_a_market_are_told(booked, tmp_path, ms):
+    a, b, c = cover(booked.write(tmp_path / "tape")).coverage.by_market
+    assert a.books == BookCoverage(
+        yes_books=3, no_books=1, one_sided=2, levels=2, steps=3, share=600_000,
+        spread_median=40_000, spread_90=100_000, gaps=[Gap(ms(2), ms(9), 7_000), Gap(ms(0), ms(2), 2_000)],
+    )  # fmt: skip
+    assert (a.yes_points, a.steps, a.share, a.largest_gap) == (2, 4, 800_000, Gap(ms(2), ms(9), 7_000))
+    assert (a.first, a.last, a.yes_price, a.no_price) == (ms(0), ms(9), 300_000, None)
+    assert (b.books.yes_books, b.books.spread_median, b.books.gaps, b.yes_points) == (1, 10_000, [], 0)
+    assert c.books is None
+
+
+def test_a_tape_without_books_tells_of_none(made, tmp_path):
+    covered = cover(made.write(tmp_path / "tape"))
+    assert (covered.coverage.booked, covered.coverage.books, covered.booked.names) == (0, None, [])
+
+
+def test_books_with_one_side_have_no_spread(recording, tmp_path):
+    made = recording().market("a").book(0, "a", "Yes", [(0.2, 1.0)], []).book(1, "a", "Yes", [], [])
+    told = cover(made.write(tmp_path / "tape")).coverage.books
+    assert (told.yes_books, told.one_sided, told.spread_median, told.spread_90) == (2, 2, None, None)
+
+
+@given(st.lists(st.integers(0, 30), min_size=1), st.integers(1, 1_000_000))
+def test_a_share_of_all_is_not_above_its_rank(values, ppm):
+    found = at_most(Counter(values), ppm)
+    rank = -(-len(values) * ppm // 1_000_000)
+    assert found == sorted(values)[rank - 1]
 
 
 def test_what_cannot_be_played_is_not_told(made, tmp_path):
@@ -102,24 +157,34 @@ def test_every_figure_agrees_with_brute_force(bookkeeper, ms):
     @given(points)
     def attempt(drawn):
         made = bookkeeper().market("a").market("b").market("c")
+        booked = [key for key in sorted(drawn) if (key[0] + round(drawn[key] * 1_000)) % 3 == 0]
+        for at, market, outcome in booked:
+            made.book(at, market, outcome, [(0.2, 1.0)], [(0.2 + (1 + at) / 100, 1.0)])
+        drawn = {key: price for key, price in drawn.items() if key not in booked}
         for (at, market, outcome), price in sorted(drawn.items(), key=lambda item: item[0][0]):
             made.point(at, market, outcome, price)
         with tempfile.TemporaryDirectory() as folder:
             told = cover(made.write(Path(folder))).coverage
-        times = sorted({at for at, _, _ in drawn})
+        stated = [*drawn, *booked]
+        times = sorted({at for at, _, _ in stated})
         distances = [1_000 * (b - a) for a, b in pairwise(times)]
         assert told.steps == len(times)
         assert told.usual_step == (statistics.median_low(distances) if distances else None)
         assert [gap.length for gap in told.gaps] == sorted(distances, reverse=True)[:5]
         for market in told.by_market:
             mine = {key[::2]: price for key, price in drawn.items() if key[1] == market.market}
-            at = sorted({key[0] for key in mine})
+            at = sorted({key[0] for key in stated if key[1] == market.market})
+            spreads = sorted(10_000 * (1 + key[0]) for key in booked if key[1] == market.market)
+            assert (market.books.yes_books + market.books.no_books if market.books else 0) == len(spreads)
+            assert (market.books.spread_median if spreads else None) == (
+                statistics.median_low(spreads) if spreads else None
+            )
             assert (market.steps, market.first, market.last) == (len(at), ms(at[0]), ms(at[-1]))
             gaps = [1_000 * (b - a) for a, b in pairwise(at)]
             assert (market.largest_gap.length if market.largest_gap else None) == max(gaps, default=None)
             both = [
                 round(abs(mine[t, "Yes"] + mine[t, "No"] - 1) * 1_000_000)
-                for t in at
+                for t in sorted({key[0] for key in mine})
                 if {(t, "Yes"), (t, "No")} <= mine.keys()
             ]
             assert market.contradiction == max(both, default=None)
@@ -179,6 +244,21 @@ def test_tapes_are_found_at_and_below_a_folder(made, tmp_path, ms):
     assert found[1].digest == TapeFolder.read(folders[0]).digest
     assert (found[1].markets, found[1].steps, found[1].first, found[1].last) == (2, 4, ms(0), ms(50))
     assert {each.problem for each in found} == {None}
+
+
+def test_the_books_of_a_found_tape_are_told(booked, tmp_path):
+    folder = booked.write(tmp_path / "booked")
+    (found,) = holdings([tmp_path])
+    assert (found.markets, found.booked, found.steps) == (3, 2, 5)
+    assert found.books == cover(folder).coverage.books
+
+
+def test_books_alone_are_a_tape_that_cannot_be_played(booked, tmp_path):
+    folder = booked.write(tmp_path / "booked")
+    (folder / "markets.parquet").unlink()
+    (folder / "prices.parquet").unlink()
+    (found,) = holdings([tmp_path])
+    assert found.problem == "markets.parquet: No such file or directory"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from pp_host.backtest import foreign, pile
+from pp_host.backtest import foreign, pile, tapewriter
 from pp_host.backtest.figures import price_reader, time_reader
 from pp_host.backtest.importmap import (
     FactsFrom,
@@ -32,6 +32,7 @@ from pp_host.backtest.importmap import (
 from pp_host.backtest.intake import import_tape
 from pp_host.backtest.tape import Tape
 from pp_host.errors import OperatorError
+from pp_sdk.table import MarketTable
 
 T0 = 1_761_926_400_000
 MAP = """
@@ -123,7 +124,7 @@ def point(at, price, market="a", outcome="Yes"):
 def test_a_csv_file_becomes_a_tape(place, settings):
     told = place.make()
     assert place.rows() == [point(0, 0.25), point(0, 0.75, outcome="No"), point(1_000, 0.3)]
-    nothing = dict.fromkeys(column for column in pile.MARKETS.names if column != "market_id")
+    nothing = dict.fromkeys(column for column in tapewriter.MARKETS.names if column != "market_id")
     assert place.rows("markets") == [{"market_id": "a"} | nothing]
     tape = Tape.open(place.root / "out", settings)
     assert (told.markets, told.priced, told.outcomes, told.points, told.steps) == (1, 1, 0, 3, 2)
@@ -295,6 +296,109 @@ def test_progress_is_told_file_by_file(place, monkeypatch):
     assert seen == [("in.csv", 2), ("in.csv", 3)]
 
 
+BOOK = MAP.replace('column = "price"', 'bid = "b"\nask = "a"\nbid_size = "bs"\nask_size = "as"')
+LEVELS = BOOK.replace('bid = "b"', 'level = "l"\nbid = "b"')
+
+
+def level(at, bid, bid_size, ask, ask_size, number=0, outcome="Yes"):
+    return {
+        "ts": at, "market_id": "m", "outcome": outcome, "level": number,
+        "bid": bid, "bid_size": bid_size, "ask": ask, "ask_size": ask_size,
+    }  # fmt: skip
+
+
+def test_a_bid_and_an_ask_with_their_sizes_are_a_book(place, settings):
+    place.write("map.toml", BOOK)
+    place.write(
+        "in.csv",
+        "ts,market,side,b,bs,a,as\n2,m,No,,,0.7,1\n1,m,Yes,0.3,10.25,0.31,0.1234567\n"
+        "2,m,Yes,,0,0,0\n3,m,Yes,0.3,0,1,0.00\n4,m,Yes,0.3,1,NaN,NaN\n",
+    )
+    told = place.make()
+    assert place.rows() == []
+    assert place.rows("books") == [
+        level(1, 0.3, 10.25, 0.31, 0.123456),
+        level(2, None, None, None, None),
+        level(2, None, None, 0.7, 1.0, outcome="No"),
+        level(3, None, None, None, None),
+        level(4, 0.3, 1.0, None, None),
+    ]
+    (counted,) = told.files
+    assert (told.books, told.points, told.steps, told.priced) == (5, 0, 4, 1)
+    assert (counted.rows, counted.points, counted.books, counted.dropped, counted.rounded) == (5, 0, 5, 0, 1)
+    row = Tape.open(place.root / "out", settings).table_at(1_000)[0]
+    assert row.quote("yes") == (300_000, 10_250_000, 310_000, 123_456)
+
+
+def test_a_book_of_several_rows_has_a_level_in_each(place, monkeypatch):
+    monkeypatch.setattr(pile, "SLICE_ROWS", 2)
+    place.write("map.toml", LEVELS.replace("dollars", "cents"))
+    lines = [
+        "1,m,Yes,1,29,5,,",
+        "1,m,Yes,0,30,1,31,2",
+        "2,m,Yes,0,30,1,31,2",
+        "1,m,Yes,2,28,9,,0",
+        "1,m,Yes,3,,,,",
+    ]
+    place.write("in.csv", "\n".join(["ts,market,side,l,b,bs,a,as", *lines]))
+    told = place.make()
+    assert place.rows("books") == [
+        level(1, 0.3, 1.0, 0.31, 2.0),
+        level(1, 0.29, 5.0, None, None, 1),
+        level(1, 0.28, 9.0, None, None, 2),
+        level(2, 0.3, 1.0, 0.31, 2.0),
+    ]
+    assert (told.books, told.files[0].dropped) == (2, 1)
+
+
+def test_the_columns_of_a_book_have_the_manual_s_types(place):
+    place.write("map.toml", BOOK)
+    place.write("in.csv", "ts,market,side,b,bs,a,as\n1,m,Yes,0.3,1,0.31,1\n")
+    place.make()
+    schema = pq.read_schema(place.root / "out" / "books.parquet")
+    assert dict(zip(schema.names, map(str, schema.types), strict=True)) == {
+        "ts": "int64", "market_id": "string", "outcome": "string", "level": "int64",
+        "bid": "double", "bid_size": "double", "ask": "double", "ask_size": "double",
+    }  # fmt: skip
+
+
+offers = st.tuples(st.integers(1, 999_999), st.integers(1, 10**15))
+ladders = st.tuples(st.lists(offers, max_size=20, unique_by=lambda offer: offer[0]), st.integers(0, 20))
+
+
+@hypothesis_settings(max_examples=60, deadline=None)
+@given(
+    st.dictionaries(st.tuples(st.integers(0, 5), st.sampled_from(["Yes", "No"])), ladders, min_size=1),
+    st.randoms(use_true_random=False),
+)
+def test_any_book_comes_back_to_the_micro_unit(settings, drawn, random):
+    """Through a file in any order and the tape to the table."""
+    rows, expected = [], {}
+    for (at, outcome), (offered, cut) in drawn.items():
+        marks = sorted(offered)
+        bids, asks = marks[:cut][::-1], marks[cut:]
+        expected[at, outcome] = tuple(bids), tuple(asks)
+        for place_of in range(max(len(bids), len(asks), 1)):
+            sides = [side[place_of] if place_of < len(side) else None for side in (bids, asks)]
+            cells = [str(Decimal(x).scaleb(-6)) if side else "" for side in sides for x in side or (0, 0)]
+            rows.append((at, "m", outcome, place_of, *cells))
+    random.shuffle(rows)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(Path(folder))
+        place.write("map.toml", LEVELS)
+        with (place.root / "in.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([("ts", "market", "side", "l", "b", "bs", "a", "as"), *rows])
+        assert place.make().books == len(drawn)
+        tape = Tape.open(place.root / "out", settings)
+    for now in tape.moments():
+        (row,) = tape.table_at(now)
+        MarketTable.decode(row.table.block)
+        for outcome in ("Yes", "No"):
+            if (now // 1_000, outcome) in expected:
+                side = outcome.lower()
+                assert (row.book(side, "bid"), row.book(side, "ask")) == expected[now // 1_000, outcome]
+
+
 # -- what is refused -----------------------------------------------------------------------------------------
 
 HINT = "docs/TAPES.md shows a mapping file with every key"
@@ -325,9 +429,9 @@ HINT = "docs/TAPES.md shows a mapping file with every key"
         (('column = "side"', 'value = "Up"'), "map.toml: key outcome.value: market 'a' has no outcome 'Up'"),
         (('scale = "dollars"', ""), "map.toml: key price: Object missing required field `scale`"),
         (('scale = "dollars"', 'scale = "euro"'), "map.toml: key price.scale: Invalid enum value 'euro'"),
-        (('column = "price"', ""), "map.toml: key price: name one of: column, value, yes and no, bid and ask"),
-        (('column = "price"', 'yes = "price"'), "map.toml: key price: name one of: column, value, yes and no, bid and ask"),
-        (('column = "price"', 'bid = "b"\nno = "n"'), "map.toml: key price: name one of: column, value, yes and no, bid and ask"),
+        (('column = "price"', ""), "map.toml: key price: name one of: column, value, yes and no, bid and ask, bid and ask with bid_size and ask_size"),
+        (('column = "price"', 'yes = "price"'), "map.toml: key price: name one of: column, value, yes and no, bid and ask, bid and ask with bid_size and ask_size"),
+        (('column = "price"', 'bid = "b"\nno = "n"'), "map.toml: key price: name one of: column, value, yes and no, bid and ask, bid and ask with bid_size and ask_size"),
         (('column = "price"', 'yes = "y"\nno = "n"'), "map.toml: key outcome: price.yes and price.no tell it already"),
         (('column = "price"', 'value = "2"'), "map.toml: key price.value: '2' is not a price"),
         (("\n[time]", 'delimiter = ";;"\n[time]'), "map.toml: key delimiter: one character, and neither a quote nor the end of a line"),
@@ -531,6 +635,73 @@ def test_a_bid_above_its_ask_is_refused(place):
     assert place.refused()[0] == "in.csv: column b, row 0: 0.32 above the ask 0.31"
 
 
+SIDES = "a side has both, or is null in both where nobody is there"
+QUOTED = "a book's prices are dollars per share, above 0 and below 1; null is nobody there"
+ROWS = "the levels of a book are rows one after the other, from 0"
+
+
+@pytest.mark.parametrize(
+    ("line", "told", "hint"),
+    [
+        ("0,0.31,1,0.31,1", "column b, row 1: crossed: bid 310000 micro-USD, ask 310000", "a book's best bid is below its best ask"),
+        ("0,0.32,1,0.31,1", "column b, row 1: crossed: bid 320000 micro-USD, ask 310000", "a book's best bid is below its best ask"),
+        ("0,0.3,,0.31,1", "column bs, row 1: a price without a size", SIDES),
+        ("0,0.3,1,,1", "column a, row 1: a size without a price", SIDES),
+        ("0,0.3,1,0,1", "column a, row 1: a size without a price", SIDES),
+        ("0,0.3,1,1,1", "column a, row 1: 1 dollar is not a price of a book", QUOTED),
+        ("0,1.1,1,,", "column b, row 1: '1.1' is not a price", "prices in dollars are from 0 to 1"),
+        ("0,-0.1,1,,", "column b, row 1: '-0.1' is not a price", "prices in dollars are from 0 to 1"),
+        ("0,0.3000001,1,,", "column b, row 1: '0.3000001' has digits below a micro-dollar", "no venue quotes such a price"),
+        ("0,0.3,-1,,", "column bs, row 1: '-1' is not a size", "sizes are shares, from 0 to a thousand million"),
+        ("0,0.3,1000000000.1,,", "column bs, row 1: '1000000000.1' is not a size", "sizes are shares, from 0 to a thousand million"),
+        ("0,0.3,many,,", "column bs, row 1: 'many' is not a number", "digits, at most one point, no thousands mark"),
+        ("20,0.3,1,,", "column l, row 1: '20' is not a level", "levels count from 0, the best, to 19"),
+        ("-1,0.3,1,,", "column l, row 1: '-1' is not a level", "levels count from 0, the best, to 19"),
+        (",0.3,1,,", "column l, row 1: '' is not a level", "levels count from 0, the best, to 19"),
+        ("0.5,0.3,1,,", "column l, row 1: '0.5' is not a level", "levels count from 0, the best, to 19"),
+        ("1,0.3,1,,", "column l, row 1: level 1 does not follow level 0 of its book", ROWS),
+    ],
+)  # fmt: skip
+def test_a_book_that_cannot_be_is_named_by_its_row(place, line, told, hint):
+    place.write("map.toml", LEVELS)
+    place.write("in.csv", f"ts,market,side,l,b,bs,a,as\n5,m,Yes,0,0.3,1,0.31,1\n1,m,Yes,{line}\n")
+    assert place.refused() == (f"in.csv: {told}", hint)
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["0,0.3,1,0.31,1"], "more.csv: row 0: a second book of one outcome at one time; the first is row 0 of in.csv"),
+        (["1,0.3,1,,"], "more.csv: column b, row 0: 300000 micro-USD is not below 300000, the level before it"),
+        (["1,,,0.31,1"], "more.csv: column a, row 0: 310000 micro-USD is not above 310000, the level before it"),
+        (["2,0.2,1,,"], "more.csv: column l, row 0: level 2 does not follow level 1 of its book"),
+        (["1,0.2,1,,", "1,0.1,1,,"], "more.csv: column l, row 1: level 1 does not follow level 0 of its book"),
+        (["1,0.2,1,,", "2,,,0.4,1"], "more.csv: column a, row 1: 400000 micro-USD is not above nobody, the level before it"),
+    ],
+)  # fmt: skip
+def test_rows_that_make_no_book_together_are_named(place, lines, told):
+    place.write("map.toml", LEVELS)
+    header = "ts,market,side,l,b,bs,a,as"
+    place.write("in.csv", f"{header}\n5,m,Yes,0,0.3,1,0.31,1\n")
+    place.write("more.csv", "\n".join([header, *(f"5,m,Yes,{line}" for line in lines)]))
+    assert place.refused("in.csv", "more.csv")[0] == told
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        'bid_size = "bs"', 'bid = "b"\nbid_size = "bs"', 'bid = "b"\nask = "a"\nbid_size = "bs"',
+        'bid = "b"\nask = "a"\nlevel = "l"', 'column = "p"\nask_size = "as"', 'level = "l"',
+    ],
+)  # fmt: skip
+def test_half_a_book_is_no_form_of_a_price(place, form):
+    place.write("map.toml", MAP.replace('column = "price"', form))
+    assert place.refused() == (
+        "map.toml: key price: name one of: column, value, yes and no, bid and ask, bid and ask with bid_size and ask_size",
+        HINT,
+    )
+
+
 @pytest.mark.parametrize("make", [Path.mkdir, Path.touch, lambda out: out.symlink_to("nowhere")])
 def test_what_exists_is_not_written_over(place, make):
     make(place.root / "out")
@@ -594,15 +765,15 @@ def test_an_import_that_is_killed_at_any_step_leaves_nothing_or_the_whole_tape(p
     folder.mkdir()
     script = Path(__file__).with_name("killed_imports.py")
     done = subprocess.run(
-        [sys.executable, script, place.root / "in.csv", place.root / "map.toml", folder, "7"],
+        [sys.executable, script, place.root / "in.csv", place.root / "map.toml", folder, "8"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     steps = [json.loads(line) for line in done.stdout.splitlines()]
-    # the draft's folder, what may have been left in it, its two files, the renaming; then nothing is left to change
-    assert [step["finished"] for step in steps] == [False] * 6 + [True]
-    assert [step["found"] for step in steps] == [[]] * 6 + [["tape"]]
-    assert [step["all"] for step in steps] == [["tape"]] * 7
+    # the draft's folder, what may have been left in it of three files, its two files, the renaming; then nothing is left to change
+    assert [step["finished"] for step in steps] == [False] * 7 + [True]
+    assert [step["found"] for step in steps] == [[]] * 7 + [["tape"]]
+    assert [step["all"] for step in steps] == [["tape"]] * 8
 
 
 def test_the_mapping_file_of_the_manual_is_read_and_has_every_key(place):
@@ -617,7 +788,7 @@ def test_the_mapping_file_of_the_manual_is_read_and_has_every_key(place):
         "price": PriceFrom,
     }
     assert set(ImportMap.__struct_fields__) == {"delimiter", *tables}
-    forms = text.split("A price comes in one of three forms")[1].split("\n\n")[1]
+    forms = text.split("A price comes in one of four forms")[1].split("\n\n")[1]
     for part, shape in tables.items():
         told = block.split(f"[{part}]")[1].split("\n[")[0] + (forms if part == "price" else "")
         assert [key for key in shape.__struct_fields__ if f"{key} = " not in told] == []

@@ -27,8 +27,19 @@ payouts = st.sampled_from([None, 0.0, 1.0, 0.5])
 
 
 @st.composite
+def sides_of_books(draw):
+    """Bids and asks in dollars and shares, best first, either of them perhaps empty."""
+    marks = sorted(draw(st.sets(st.integers(1, 999_999), max_size=5)))
+    cut = draw(st.integers(0, len(marks)))
+    shares = st.integers(1, 10**9).map(lambda micros: micros / MICRO)
+    levels = [(mark / MICRO, draw(shares)) for mark in marks]
+    return levels[:cut][::-1], levels[cut:]
+
+
+@st.composite
 def recordings(draw, recording):
     made = recording()
+    booked = draw(st.booleans())
     for name in draw(st.permutations(["m1", "m10", "m2", "M3"]))[: draw(st.integers(1, 4))]:
         first, second = draw(names)
         made.market(
@@ -40,7 +51,9 @@ def recordings(draw, recording):
             for outcome in (market["outcome_0"], market["outcome_1"]):
                 if draw(st.booleans()):
                     made.point(at, market["market_id"], outcome, draw(prices))
-    if not made.prices:
+                if booked and draw(st.booleans()):
+                    made.book(at, market["market_id"], outcome, *draw(sides_of_books()))
+    if not made.prices and not made.books:
         made.point(0, made.markets[0]["market_id"], made.markets[0]["outcome_0"], 0.5)
     return made
 
@@ -76,7 +89,7 @@ def end_of(made, market):
         return market["resolved_ts"] * 1000
     if market["close_ts"] is not None:
         return market["close_ts"] * 1000
-    return max(row["ts"] for row in made.prices) * 1000
+    return max(row["ts"] for row in made.prices + made.books) * 1000
 
 
 def sides(price):
@@ -94,11 +107,40 @@ def sides(price):
     return tuple(levels)
 
 
+def levels(book, side):
+    """One side of the rows of one book."""
+    there = [row for row in sorted(book, key=lambda row: row["level"]) if row[side] is not None]
+    return tuple(
+        (
+            int((Decimal(row[side]) * MICRO).to_integral_value()),
+            int((Decimal(row[f"{side}_size"]) * MICRO).to_integral_value()),
+        )
+        for row in there
+    )
+
+
+def quoted(made, market, outcome, until):
+    """(time, bids, asks) of the newest statement up to `until`, the book's when there are two; None without any."""
+    mine = [
+        [
+            row
+            for row in rows
+            if (row["market_id"], row["outcome"]) == (market, outcome) and row["ts"] * 1000 <= until
+        ]
+        for rows in (made.prices, made.books)
+    ]
+    newest = max((row["ts"] for rows in mine for row in rows), default=None)
+    if newest is None:
+        return None
+    points, book = ([row for row in rows if row["ts"] == newest] for rows in mine)
+    return newest * 1000, *((levels(book, "bid"), levels(book, "ask")) if book else sides(points[0]["price"]))
+
+
 def expected(made, now, earlier):
     """The table at `now` from all rows, when the tape was asked at the moments `earlier` before."""
     rows = []
     for market in sorted(made.markets, key=lambda market: market["market_id"]):
-        points = [row for row in made.prices if row["market_id"] == market["market_id"]]
+        points = [row for row in made.prices + made.books if row["market_id"] == market["market_id"]]
         points = [row for row in points if row["ts"] * 1000 <= now]
         end = end_of(made, market)
         told = end is not None and any(
@@ -108,15 +150,14 @@ def expected(made, now, earlier):
             continue
         first = min(row["ts"] for row in points) * 1000
         ended = end is not None and end < now and first < now
-        live = [row for row in points if end is None or row["ts"] * 1000 <= end]
         yes, no = market["outcome_0"], market["outcome_1"]
         if yes == "No":
             yes, no = no, yes
-        last = {row["outcome"]: row["price"] for row in live}
-        at = {row["outcome"]: row["ts"] * 1000 for row in live}
+        until = now if end is None else min(now, end)
+        stated = [quoted(made, market["market_id"], outcome, until) for outcome in (yes, no)]
+        at = [each[0] for each in stated if each]
         (yes_bids, yes_asks), (no_bids, no_asks) = (
-            ((), ()) if ended else sides(last.get(yes)),
-            (((), ()) if ended else sides(last.get(no))),
+            each[1:] if each and not ended else ((), ()) for each in stated
         )
         start = market["start_ts"]
         rows.append(
@@ -125,7 +166,7 @@ def expected(made, now, earlier):
                 yes_name=yes, no_name=no, venue="polymarket",
                 status=RESOLVED if ended else OPEN, tick=SETTINGS.tick,
                 yes_bids=yes_bids, yes_asks=yes_asks, no_bids=no_bids, no_asks=no_asks,
-                quoted_at=min(at.values(), default=None),
+                quoted_at=min(at, default=None),
                 opened_at=start * 1000 if start is not None and start * 1000 <= now else None,
                 ends_at=None if market["nominal_end_ts"] is None else market["nominal_end_ts"] * 1000,
                 yes_payout=round(market["resolved_yes_price"] * MICRO) if ended else None,
@@ -150,9 +191,9 @@ def test_every_table_is_what_the_rows_up_to_its_time_say(played):
 def test_a_tape_cut_at_any_time_plays_the_same_tables_up_to_the_cut(played, recording):
     def body(data, made):
         whole = play(made)
-        cut = recording(made.markets, made.prices[: data.draw(st.integers(1, len(made.prices)))])
-        until = cut.prices[-1]["ts"]
-        cut.prices = [row for row in made.prices if row["ts"] <= until]
+        until = data.draw(st.sampled_from(sorted({row["ts"] for row in made.prices + made.books})))
+        kept = ([row for row in rows if row["ts"] <= until] for rows in (made.prices, made.books))
+        cut = recording(made.markets, *kept)
         short = {now: block for now, block in play(cut).items() if now <= until * 1000}
         assert short == {now: block for now, block in whole.items() if now <= until * 1000}
 
@@ -181,9 +222,14 @@ def test_two_futures_with_one_past_look_the_same_until_they_part(played, recordi
             for row in made.prices
             if row["ts"] > T0 + now and data.draw(st.booleans())
         ]
-        if not other.prices:
+        other.books = [row for row in made.books if row["ts"] <= T0 + now]
+        for row in made.books:
+            if row["ts"] > T0 + now and row["level"] == 0 and data.draw(st.booleans()):
+                other.book(row["ts"] - T0, row["market_id"], row["outcome"], *data.draw(sides_of_books()))
+        stated = other.prices + other.books
+        if not stated:
             return
-        moments = sorted({row["ts"] * 1000 for row in other.prices if row["ts"] <= T0 + now})
+        moments = sorted({row["ts"] * 1000 for row in stated if row["ts"] <= T0 + now})
         assert play(other, moments) == play(made, moments)
 
     played(body, 80)

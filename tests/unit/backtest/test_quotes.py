@@ -5,7 +5,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pp_host.backtest.quotes import NO_QUOTE, PointQuote, Quotes, TapeSettings
+from pp_host.backtest.quotes import NO_QUOTE, Quote, Quotes, TapeSettings
 
 MICRO = 1_000_000
 TICKS = [100, 500, 1_000, 2_500, 5_000, 10_000, 100_000, 500_000]
@@ -16,7 +16,7 @@ def quotes(spread_ticks=1, depth=100 * MICRO, tick=1_000):
 
 
 def test_a_point_on_the_tick_is_quoted_one_tick_to_each_side():
-    assert quotes()[415_000] == PointQuote(
+    assert quotes()[415_000] == Quote(
         414_000, 100 * MICRO * MICRO // 414_000, 416_000, 100 * MICRO * MICRO // 416_000
     )
 

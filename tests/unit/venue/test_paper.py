@@ -89,6 +89,28 @@ async def test_depth_stays_taken_until_its_market_is_quoted_anew(venue):
     assert sum(fill.shares for fill in await venue.submit(taker(5, usd(6)))) == usd(6)
 
 
+async def test_a_recorded_book_s_depth_comes_back_with_its_next_recording_only():
+    recorded = {("m", "yes"): NOON}
+    venue = PaperVenue(None, lambda market, outcome: recorded.get((market, outcome)))
+    table = asks((500_000, usd(10)), (510_000, usd(5)))
+    venue.show(table, NOON)
+    assert sum(fill.shares for fill in await venue.submit(taker(1, usd(12), price=510_000))) == usd(12)
+    venue.show(
+        asks((500_000, usd(10)), (510_000, usd(5)), quoted_at=LATER), LATER
+    )  # the other outcome's news
+    assert [
+        (fill.price, fill.shares)
+        for fill in await venue.submit(taker(2, usd(6), price=510_000, expires_at=NOON + 9))
+    ] == [(510_000, usd(3))]
+    recorded["m", "yes"] = LATER
+    venue.show(asks((500_000, usd(10)), quoted_at=LATER), LATER)
+    assert sum(fill.shares for fill in await venue.submit(taker(3, usd(99), expires_at=NOON + 9))) == usd(10)
+    del recorded["m", "yes"]  # a point has taken the book's place
+    venue.show(asks((500_000, usd(1)), quoted_at=LATER), LATER)
+    assert sum(fill.shares for fill in await venue.submit(taker(4, usd(99), expires_at=NOON + 9))) == usd(1)
+    venue.close()
+
+
 async def test_the_same_order_gets_the_same_answer_and_trades_once(venue):
     venue.show(asks((500_000, usd(10))), NOON)
     first = await venue.submit(taker(1, usd(6)))

@@ -56,7 +56,7 @@ def stage_of(home: Home, config: Config, options: RunOptions, journal: Journal, 
         stage = Stage(
             clock=clock,
             book=book,
-            venue=PaperVenue(None),
+            venue=PaperVenue(None, tape.booked_at),
             moments=moments,
             total=total,
             tape=tape,

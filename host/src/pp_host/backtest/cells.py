@@ -12,16 +12,21 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from pp_sdk.table import TEXT_COLUMNS
+from pp_sdk.table.layout import MOST_LEVELS
 
 from pp_host.errors import OperatorError
 from pp_host.model import MICRO
 
 MILLISECOND = 1000
+MOST_SHARES = 10**9  # of one level; up to some four times that a double tells every micro-share
 LAST_MILLISECOND = 253_402_300_799_999  # the year 9999; microseconds or nanoseconds lie far behind it
 MOST_BYTES = {column.name: column.most for column in TEXT_COLUMNS}
 
 TIME_HINT = "times are milliseconds since 1970 UTC"
 PRICE_HINT = "prices are dollars per share, from 0 to 1"
+QUOTE_HINT = "a book's prices are dollars per share, above 0 and below 1; null is nobody there"
+SIZE_HINT = "sizes are shares, above 0 and at most a thousand million; null is nobody there"
+LEVEL_HINT = f"levels count from 0, the best, to {MOST_LEVELS - 1}"
 
 
 def shown(value: object) -> str:
@@ -67,6 +72,33 @@ def price(value: float | None) -> int:
 
 def price_or_none(value: float | None) -> int | None:
     return None if value is None or math.isnan(value) else price(value)
+
+
+def quoted_price(value: float | None) -> int:
+    """Of a book: dollars to the nearest micro-USD, 0 where nobody is."""
+    if value is None or math.isnan(value):
+        return 0
+    micros = price(value) if 0 < value < 1 else 0
+    if not 0 < micros < MICRO:
+        raise OperatorError(f"{value} is not a price of a book", hint=QUOTE_HINT)
+    return micros
+
+
+def size(value: float | None) -> int:
+    """Of a book: shares to the nearest micro-share, 0 where nobody is."""
+    if value is None or math.isnan(value):
+        return 0
+    micros = round(Decimal(value) * MICRO) if 0 < value <= MOST_SHARES else 0
+    if not micros:
+        raise OperatorError(f"{value} is not a size", hint=SIZE_HINT)
+    return micros
+
+
+def level(value: int | None) -> int:
+    """The place of a row in its book."""
+    if value is None or not 0 <= value < MOST_LEVELS:
+        raise OperatorError(f"{value} is not a level", hint=LEVEL_HINT)
+    return value
 
 
 def _bounded(value: str, most: int) -> str:

@@ -1,7 +1,7 @@
 """Strict reading of one parquet file: named columns of known kinds, batch by batch, from bytes already held.
 
-Laws: pyarrow is touched here, in foreignparquet and in pile, and nowhere else. Only the columns asked for are
-decoded, and at most one batch of rows is in memory. Whatever is wrong is one OperatorError that names file, column
+Laws: pyarrow is touched here, in foreignparquet, in pile and in tapewriter alone. Only the columns asked for
+are decoded, and at most one batch of rows is in memory. Whatever is wrong is one OperatorError that names file, column
 and row; rows count from 0.
 """
 
@@ -29,6 +29,7 @@ class Kind(Enum):
     TIME = "int64 (or float64 where some are missing)"
     TEXT = "string"
     NUMBER = "float64"
+    COUNT = "int64"
 
 
 class ColumnFile:
@@ -89,6 +90,9 @@ class Batch:
         self._rows = rows
         self.first = first
 
+    def __len__(self) -> int:
+        return len(self._rows)
+
     def cells(self, name: str, convert: Callable[[Any], T]) -> list[T]:
         """One column through `convert`, which sees each distinct value once, and None for null."""
         column = self._sound(name)
@@ -143,4 +147,5 @@ _IS: Mapping[Kind, Callable[[Any], bool]] = {
     Kind.TIME: _is_time,
     Kind.TEXT: _is_text,
     Kind.NUMBER: _is_number,
+    Kind.COUNT: lambda actual: bool(pa.types.is_integer(actual)),
 }

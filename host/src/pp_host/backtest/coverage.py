@@ -1,44 +1,46 @@
 """What is on a tape: how much, when, and where nothing is.
 
-Laws: everything is counted from the points that `pp run --tape` would play, and only read. Times are microseconds UTC.
+Laws: everything is counted from the points and books that `pp run --tape` would play, and only read. Times are
+microseconds UTC.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from heapq import nlargest
 from itertools import pairwise
 from pathlib import Path
 from statistics import median_low
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from msgspec import Struct
 
+from pp_host.backtest.booktrace import BookCoverage, BookTrace
 from pp_host.backtest.folder import TapeFolder
+from pp_host.backtest.gaps import Gap, Gaps
 from pp_host.backtest.market import Market
+from pp_host.backtest.survey import TapeSurvey
 from pp_host.backtest.timeline import Timeline
-from pp_host.backtest.trace import Gap, MarketCoverage, Trace
+from pp_host.backtest.trace import MarketCoverage, Trace
 from pp_host.errors import OperatorError
 
-if TYPE_CHECKING:
-    from pp_host.backtest.recording import Survey
-
-MOST_GAPS = 5
 MOST_LINES = 60  # above it a picture has a line per event instead of one per market
 
 
 class Coverage(Struct, frozen=True):
     """A whole tape.
 
-    markets:    rows of the markets' file; `priced` of them have a price, `outcomes` of those a recorded outcome
+    markets:    rows of the markets' file; `priced` of them have a price or a book, `booked` a book; `outcomes` of the
+                priced ones have a recorded outcome
     usual_step: the median distance between steps, the lower of two; None with a single step
     gaps:       the largest distances between steps, longest first
+    books:      what all recorded books show; None without any
     by_market:  the priced markets by id, or the one that was asked for
     """
 
     digest: str
     markets: int
     priced: int
+    booked: int
     outcomes: int
     points: int
     steps: int
@@ -46,54 +48,73 @@ class Coverage(Struct, frozen=True):
     last: int
     usual_step: int | None
     gaps: list[Gap]
+    books: BookCoverage | None
     by_market: list[MarketCoverage]
 
 
 class Covered(NamedTuple):
+    """timeline: when each market was priced or booked; booked: when each that has books was booked"""
+
     coverage: Coverage
     timeline: Timeline
+    booked: Timeline
 
 
 def cover(folder: Path, market: str = "", columns: int = 1) -> Covered:
     """Walk a tape twice; all its markets, or the one named. Raises OperatorError as `pp run --tape` does.
 
-    columns: how many stretches of time the timeline has at most
+    columns: how many stretches of time the timelines have at most
     """
     read = TapeFolder.read(folder)
-    survey = read.prices.survey()
-    shown = [_index(read, market)] if market else sorted(survey.priced)
-    line_of = dict(zip(shown, _lines([read.markets[index] for index in shown]), strict=True))
-    timeline = Timeline(survey.moments, columns, line_of.values())
-    traces = {index: Trace() for index in survey.priced.union(shown)}
-    for at, slot, price in read.prices.points():
+    survey = read.survey()
+    moments = survey.whole.moments
+    shown = [_index(read, market)] if market else sorted(survey.whole.markets)
+    lines = dict(zip(shown, _lines([read.markets[index] for index in shown]), strict=True))
+    booked = {index: line for index, line in lines.items() if index in survey.books.markets}
+    covered = Timeline(moments, columns, lines.values()), Timeline(moments, columns, booked.values())
+    traces = {index: Trace() for index in survey.whole.markets.union(shown)}
+    books = BookTrace()
+    for at, slot, stated in read.statements():
         index = slot // 2
-        if traces[index].take(at, slot % 2, price) and index in line_of:
-            timeline.mark(line_of[index], at)
-    by_market = [traces[index].told(read.markets[index], len(survey.moments)) for index in shown]
-    return Covered(_whole(read, survey, sum(sum(t.points) for t in traces.values()), by_market), timeline)
+        traces[index].take(at, slot % 2, stated)
+        if index in lines:
+            covered[0].mark(lines[index], at)
+        if not isinstance(stated, int):
+            books.take(at, slot % 2, stated)
+            if index in booked:
+                covered[1].mark(booked[index], at)
+    by_market = [traces[index].told(read.markets[index], len(moments)) for index in shown]
+    points = sum(sum(trace.points) for trace in traces.values())
+    return Covered(_whole(read, survey, points, books, by_market), *covered)
 
 
-def _whole(read: TapeFolder, survey: Survey, points: int, by_market: list[MarketCoverage]) -> Coverage:
-    distances = [later - earlier for earlier, later in pairwise(survey.moments)]
+def _whole(
+    read: TapeFolder, survey: TapeSurvey, points: int, books: BookTrace, by_market: list[MarketCoverage]
+) -> Coverage:
+    moments = survey.whole.moments
+    distances = [later - earlier for earlier, later in pairwise(moments)]
     return Coverage(
         digest=read.digest,
         markets=len(read.markets),
-        priced=len(survey.priced),
-        outcomes=sum(read.markets[index].yes_payout is not None for index in survey.priced),
+        priced=len(survey.whole.markets),
+        booked=len(survey.books.markets),
+        outcomes=sum(read.markets[index].yes_payout is not None for index in survey.whole.markets),
         points=points,
-        steps=len(survey.moments),
-        first=survey.moments[0],
-        last=survey.moments[-1],
+        steps=len(moments),
+        first=moments[0],
+        last=moments[-1],
         usual_step=median_low(distances) if distances else None,
-        gaps=largest_gaps(survey.moments),
+        gaps=_largest(moments),
+        books=books.told(len(moments)),
         by_market=by_market,
     )
 
 
-def largest_gaps(moments: Sequence[int]) -> list[Gap]:
-    """The longest distances between moments that follow each other; of equal ones the earlier first."""
-    longest = nlargest(MOST_GAPS, pairwise(moments), key=lambda pair: (pair[1] - pair[0], -pair[0]))
-    return [Gap(start, end, end - start) for start, end in longest]
+def _largest(moments: Sequence[int]) -> list[Gap]:
+    gaps = Gaps()
+    for at in moments:
+        gaps.step(at)
+    return gaps.told()
 
 
 def _index(read: TapeFolder, market: str) -> int:
@@ -101,7 +122,7 @@ def _index(read: TapeFolder, market: str) -> int:
         if known.id == market:
             return index
     raise OperatorError(
-        f"{read.path}: no market {market}", hint=f"pp data show {read.path} lists the markets with a price"
+        f"{read.path}: no market {market}", hint=f"pp data show {read.path} lists its markets"
     )
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
 
-from pp_host.backtest.cells import LAST_MILLISECOND, shown
+from pp_sdk.table.layout import MOST_LEVELS
+
+from pp_host.backtest.cells import LAST_MILLISECOND, LEVEL_HINT, MOST_SHARES, shown
 from pp_host.backtest.importmap import Scale, Unit
 from pp_host.errors import OperatorError
 from pp_host.model import MICRO
@@ -64,6 +66,43 @@ def price_reader(scale: Scale) -> Callable[[str | None], Decimal | None]:
         return exact
 
     return read
+
+
+def quote_reader(scale: Scale) -> Callable[[str | None], int]:
+    """Text -> micro-USD per share of a book, exact, 0 for null and 0. Raises OperatorError without a place."""
+    read = price_reader(scale)
+
+    def quoted(text: str | None) -> int:
+        exact = read(text) or Decimal(0)
+        whole = micros(exact)
+        if exact != Decimal(whole).scaleb(-6):
+            raise OperatorError(
+                f"{shown(text)} has digits below a micro-dollar", hint="no venue quotes such a price"
+            )
+        return whole
+
+    return quoted
+
+
+def shares(text: str | None) -> tuple[int | None, bool]:
+    """Text -> micro-shares of a book, rounded down, and whether digits were lost; None for null."""
+    if text is None or is_null(text):
+        return None, False
+    exact = _number(text)
+    if not 0 <= exact <= MOST_SHARES:
+        raise OperatorError(
+            f"{shown(text)} is not a size", hint="sizes are shares, from 0 to a thousand million"
+        )
+    whole = int(EXACT.multiply(exact, Decimal(MICRO)).to_integral_value(ROUND_DOWN, EXACT))
+    return whole, exact != Decimal(whole).scaleb(-6)
+
+
+def level(text: str | None) -> int:
+    """Text -> the place of a row in its book. Raises OperatorError without a place."""
+    exact = Decimal(-1) if text is None or is_null(text) else _number(text)
+    if exact not in range(MOST_LEVELS):
+        raise OperatorError(f"{shown(text)} is not a level", hint=LEVEL_HINT)
+    return int(exact)
 
 
 def micros(dollars: Decimal) -> int:

@@ -1,45 +1,77 @@
-"""A tape's folder: its two files as they lie on the disk, and their digest.
+"""A tape's folder: its two or three files as they lie on the disk, and their digest.
 
-Laws: pyarrow is loaded here at the earliest, and its absence is an operator's error. Both files are read once;
+Laws: pyarrow is loaded here at the earliest, and its absence is an operator's error. Every file is read once;
 whatever is decoded later comes from these bytes, so that the digest is of what was seen.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Iterator
+from heapq import merge
 from importlib.util import find_spec
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from pp_host.backtest.book import Statement
 from pp_host.backtest.market import Market
+from pp_host.backtest.survey import Survey, TapeSurvey
 from pp_host.errors import OperatorError
 
 if TYPE_CHECKING:
+    from pp_host.backtest.bookfile import BookFile
     from pp_host.backtest.recording import PriceFile
 
-MARKETS, PRICES = "markets.parquet", "prices.parquet"
+MARKETS, PRICES, BOOKS = "markets.parquet", "prices.parquet", "books.parquet"
 
 
 class TapeFolder(NamedTuple):
-    """markets: all of them, ordered by id; digest: what `cat markets.parquet prices.parquet | sha256sum` says."""
+    """markets: all of them, ordered by id; books: None where there is no such file
+
+    digest: what `cat markets.parquet prices.parquet | sha256sum` says, and with books.parquet, where there is one,
+    as the third
+    """
 
     path: Path
     markets: tuple[Market, ...]
     prices: PriceFile
+    books: BookFile | None
     digest: str
 
     @classmethod
     def read(cls, folder: Path) -> TapeFolder:
-        """Raises OperatorError naming file, column and row; the points are checked when they are surveyed."""
+        """Raises OperatorError naming file, column and row; what the files state is checked by `survey`."""
         require_pyarrow()
-        from pp_host.backtest.recording import PriceFile, read_markets
+        from pp_host.backtest.bookfile import BookFile
+        from pp_host.backtest.recording import PriceFile, Slots, read_markets
 
-        markets_path, prices_path = folder / MARKETS, folder / PRICES
-        markets_bytes, prices_bytes = _bytes(markets_path), _bytes(prices_path)
-        digest = hashlib.sha256(markets_bytes)
-        digest.update(prices_bytes)
-        markets = read_markets(markets_path, markets_bytes)
-        return cls(folder, markets, PriceFile(prices_path, prices_bytes, markets), digest.hexdigest())
+        names = (MARKETS, PRICES, BOOKS) if os.path.lexists(folder / BOOKS) else (MARKETS, PRICES)
+        held = {name: _bytes(folder / name) for name in names}
+        digest = hashlib.sha256()
+        for data in held.values():
+            digest.update(data)
+        markets = read_markets(folder / MARKETS, held[MARKETS])
+        slots = Slots(markets)
+        prices = PriceFile(folder / PRICES, held[PRICES], slots)
+        books = BookFile(folder / BOOKS, held[BOOKS], slots) if BOOKS in held else None
+        return cls(folder, markets, prices, books, digest.hexdigest())
+
+    def survey(self) -> TapeSurvey:
+        """Walk both files once. Raises OperatorError when one contradicts itself or both are empty."""
+        prices = self.prices.survey()
+        books = self.books.survey() if self.books else Survey.nothing()
+        whole = prices.joined(books) if books.moments else prices
+        if not whole.moments:
+            raise self.prices.empty()
+        return TapeSurvey(whole, books)
+
+    def statements(self) -> Iterator[Statement]:
+        """Every point and book in the order of time; at one time the points come first."""
+        if self.books is None:
+            return self.prices.points()
+        return merge(self.prices.points(), self.books.books(), key=itemgetter(0))
 
 
 def require_pyarrow() -> None:

@@ -22,7 +22,8 @@ Unit = Literal["s", "ms", "us", "iso8601"]
 Scale = Literal["dollars", "cents"]
 
 HINT = "docs/TAPES.md shows a mapping file with every key"
-FORMS = ("column", "value"), ("yes", "no"), ("bid", "ask")
+BOOK = ("bid", "ask", "bid_size", "ask_size")
+FORMS = {"column"}, {"value"}, {"yes", "no"}, {"bid", "ask"}, {*BOOK}, {*BOOK, "level"}
 FACTS = (
     *("event_id", "question", "outcome_0", "outcome_1"),
     *("start_ts", "nominal_end_ts", "close_ts", "resolved_ts", "resolved_yes_price"),
@@ -51,13 +52,18 @@ class OutcomeFrom(TextFrom, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class PriceFrom(TextFrom, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One of: column or value; `yes` and `no`, the columns of both outcomes; `bid` and `ask`."""
+    """One of: column or value; `yes` and `no`, the columns of both outcomes; `bid` and `ask`, of which the middle is
+    kept; these two with their sizes in shares, which is a book, and with `level` for a book of several rows.
+    """
 
     scale: Scale
     yes: str | None = None
     no: str | None = None
     bid: str | None = None
     ask: str | None = None
+    bid_size: str | None = None
+    ask_size: str | None = None
+    level: str | None = None
 
 
 class FactsFrom(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -135,8 +141,11 @@ def _contradictions(found: ImportMap) -> Iterator[tuple[str, str]]:
 def _of_price(found: ImportMap) -> Iterator[tuple[str, str]]:
     price = found.price
     given = {key for form in FORMS for key in form if getattr(price, key) is not None}
-    if given not in ({"column"}, {"value"}, {"yes", "no"}, {"bid", "ask"}):
-        yield "price", "name one of: column, value, yes and no, bid and ask"
+    if given not in FORMS:
+        yield (
+            "price",
+            "name one of: column, value, yes and no, bid and ask, bid and ask with bid_size and ask_size",
+        )
     if "yes" in given and found.outcome is not None:
         yield "outcome", "price.yes and price.no tell it already"
     if "yes" not in given and found.outcome is None:

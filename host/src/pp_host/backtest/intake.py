@@ -1,32 +1,36 @@
 """An import: strangers' files become a tape, or nothing is left behind.
 
-Laws: what is written is opened as `pp run --tape` opens it before it has a name. Only prices that are null are left
-out, and they are counted; anything else that does not fit is refused with its file, column and row.
+Laws: what is written is opened as `pp run --tape` opens it before it has a name. Only prices that are null and levels
+at which nobody is are left out, and they are counted; anything else that does not fit is refused with its file, column
+and row.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from pp_host.backtest.bookrows import BookRows
 from pp_host.backtest.catalogue import Catalogue, Described, Fact
 from pp_host.backtest.draft import draft, drafted_file
-from pp_host.backtest.folder import MARKETS, PRICES, require_pyarrow
+from pp_host.backtest.folder import BOOKS, MARKETS, PRICES, require_pyarrow
 from pp_host.backtest.foreign import read_rows
 from pp_host.backtest.importmap import ImportMap, read_map
 from pp_host.backtest.market import side_names
 from pp_host.backtest.pricerows import PriceRows
 from pp_host.backtest.quotes import TapeSettings
+from pp_host.backtest.rowkeys import RowKeys
 from pp_host.backtest.tape import Tape
 from pp_host.errors import OperatorError
 from pp_host.model import MICRO
 
 if TYPE_CHECKING:
-    from pp_host.backtest.pile import Pile, Sorted
+    from pp_host.backtest.piles import BookPile, PointPile
 
 PROOF = TapeSettings(
     spread_ticks=0, depth=MICRO, tick=1
@@ -38,19 +42,21 @@ Watch = Callable[[Path, int], None]  # the file that is being read, and how many
 class FileCount(Struct, frozen=True):
     """What became of one file's rows. A row that carries both outcomes has two prices.
 
-    points:  prices kept; `dropped` were null
-    rounded: of those kept, how many had digits below a micro-dollar
+    points:  prices kept, `books` books
+    dropped: prices that were null, and levels below the best at which nobody is
+    rounded: of the prices and sizes kept, how many had digits below a micro-dollar or micro-share
     """
 
     file: str
     rows: int
     points: int
+    books: int
     dropped: int
     rounded: int
 
 
 class Imported(Struct, frozen=True, rename={"first": "from", "last": "to"}):
-    """The tape that was made; `markets` are rows of markets.parquet, `priced` those with a price."""
+    """The tape that was made; `markets` are rows of markets.parquet, `priced` those with a price or a book."""
 
     out: str
     digest: str
@@ -58,6 +64,7 @@ class Imported(Struct, frozen=True, rename={"first": "from", "last": "to"}):
     priced: int
     outcomes: int
     points: int
+    books: int
     steps: int
     first: int
     last: int
@@ -68,7 +75,7 @@ def import_tape(files: Sequence[Path], map_file: Path, out: Path, watch: Watch) 
     """Read `files` as `map_file` says and make the tape `out`. Errors: OperatorError; then nothing is left behind."""
     require_pyarrow()
     mapping = read_map(map_file)
-    with draft(out, (MARKETS, PRICES)) as folder:
+    with draft(out, (MARKETS, PRICES, BOOKS)) as folder:
         intake = _Intake(mapping, map_file)
         counts = [intake.read(path, watch) for path in files]
         intake.write(folder, map_file)
@@ -81,6 +88,7 @@ def import_tape(files: Sequence[Path], map_file: Path, out: Path, watch: Watch) 
         priced=tape.markets,
         outcomes=tape.outcomes,
         points=sum(count.points for count in counts),
+        books=sum(count.books for count in counts),
         steps=tape.steps,
         first=moments[0],
         last=moments[-1],
@@ -89,15 +97,12 @@ def import_tape(files: Sequence[Path], map_file: Path, out: Path, watch: Watch) 
 
 
 class _Intake:
-    """Markets and points on their way from the files to the tape."""
+    """Markets and what is stated of them on their way from the files to the tape."""
 
     def __init__(self, mapping: ImportMap, map_file: Path) -> None:
-        from pp_host.backtest.pile import Pile
-
         self._delimiter = mapping.delimiter
         self._catalogue = Catalogue(mapping.facts, map_file.parent, mapping.delimiter)
-        self._rows = PriceRows(mapping, map_file, self._catalogue)
-        self._pile: Pile = Pile()
+        self._pile = _pile(mapping, RowKeys(mapping, map_file, self._catalogue))
         self._starts: list[int] = []  # of each file, the rows of all files before it
         self._files: list[Path] = []
         self._total = 0
@@ -107,49 +112,45 @@ class _Intake:
         return len(self._catalogue.described())
 
     def read(self, path: Path, watch: Watch) -> FileCount:
-        """All points of one file. Raises OperatorError."""
+        """All rows of one file. Raises OperatorError."""
         self._starts.append(self._total)
         self._files.append(path)
-        read = kept = dropped = rounded = 0
-        for rows in read_rows(path, self._rows.columns, self._delimiter):
-            for point in self._rows.points(rows):
-                if point.price is None:
-                    dropped += 1
-                    continue
-                self._pile.add(point.time, point.slot, point.price, self._total + point.row)
-                kept += 1
-                rounded += point.rounded
+        read, counts = 0, [0, 0, 0, 0]
+        for rows in read_rows(path, self._pile.columns, self._delimiter):
+            counts = list(map(add, counts, self._pile.take(rows, self._total)))
             read += rows.count
             watch(path, read)
         self._total += read
-        return FileCount(str(path), read, kept, dropped, rounded)
+        return FileCount(str(path), read, *counts)
 
     def write(self, folder: Path, map_file: Path) -> None:
-        """Both files. Raises OperatorError when two points contradict or there is none."""
-        from pp_host.backtest.pile import write_markets
+        """All files. Raises OperatorError when rows contradict each other or there are none."""
+        from pp_host.backtest.tapewriter import write_markets
 
         if not len(self._pile):
-            raise OperatorError(f"{map_file}: no price in any file", hint="a tape needs at least one price")
+            noun = self._pile.noun
+            raise OperatorError(
+                f"{map_file}: no {noun} in any file", hint=f"a tape needs at least one {noun}"
+            )
         known = sorted(self._catalogue.described().items())
-        points = self._pile.sort(_ranks(known))
-        self._check_duplicates(points)
+        names = [name for name, _ in known for _ in range(2)], _outcomes(known)
         with drafted_file(folder / MARKETS) as file:
             write_markets(file, [{"market_id": name, **market.facts} for name, market in known])
-        with drafted_file(folder / PRICES) as file:
-            points.write(file, [name for name, _ in known for _ in range(2)], _outcomes(known))
-
-    def _check_duplicates(self, points: Sorted) -> None:
-        twice = points.twice()
-        if twice is not None:
-            (earlier, before), (later, row) = map(self._place, twice)
-            what = f"a second price of one outcome at one time; the first is row {before} of {earlier}"
-            hint = "keep one price per time, market and outcome"
-            raise OperatorError(f"{later}: row {row}: {what}", hint=hint)
+        self._pile.write(folder, _ranks(known), names, self._place)
 
     def _place(self, row: int) -> tuple[Path, int]:
         """The file of a row that was counted through all files, and its number there."""
         index = bisect_right(self._starts, row) - 1
         return self._files[index], row - self._starts[index]
+
+
+def _pile(mapping: ImportMap, keys: RowKeys) -> BookPile | PointPile:
+    """A file has books when its sizes are named."""
+    from pp_host.backtest.piles import BookPile, PointPile
+
+    if mapping.price.bid_size is not None:
+        return BookPile(BookRows(mapping, keys))
+    return PointPile(PriceRows(mapping, keys))
 
 
 def _ranks(known: Sequence[tuple[str, Described]]) -> list[int]:

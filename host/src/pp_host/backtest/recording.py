@@ -1,4 +1,4 @@
-"""What a tape's two files say: the markets, and the price points in the order of time.
+"""What a tape's first two files say: the markets, and the price points in the order of time.
 
 Laws: of a market only what the tape needs is read, and of a price only time, market, outcome and price: a
 column that is never decoded cannot be shown too early. Nulls mean unknown. Contradictions (an unknown market
@@ -8,13 +8,14 @@ or outcome, time that runs backwards, two prices for one moment) are refused bef
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pp_host.backtest import cells
-from pp_host.backtest.columnfile import ColumnFile, Kind
+from pp_host.backtest.columnfile import Batch, ColumnFile, Kind
 from pp_host.backtest.market import Market, side_names, sides
+from pp_host.backtest.survey import Survey
 from pp_host.errors import OperatorError
 
 MARKET_CELLS: Mapping[str, tuple[Kind, Callable[[Any], Any]]] = {
@@ -32,13 +33,6 @@ MARKET_CELLS: Mapping[str, tuple[Kind, Callable[[Any], Any]]] = {
 PRICE_KINDS = {"ts": Kind.TIME, "market_id": Kind.TEXT, "outcome": Kind.TEXT, "price": Kind.NUMBER}
 
 Point = tuple[int, int, int]  # microseconds UTC, slot (2 x the market's index, plus 1 for NO), micro-USD
-
-
-class Survey(NamedTuple):
-    """What one walk over all points found: the distinct times, and which markets (indices) have a price."""
-
-    moments: array[int]
-    priced: frozenset[int]
 
 
 def read_markets(path: Path, data: bytes) -> tuple[Market, ...]:
@@ -64,47 +58,45 @@ def _market(name: str, event: str, question: str, first: str, second: str, *rest
     return Market(name, event, question, yes, no, *rest)
 
 
-class PriceFile:
-    """prices.parquet as points, read anew by each walk."""
+class Slots:
+    """Which outcome a row is about, as one number: 2 x the market's index, plus 1 for NO."""
 
-    def __init__(self, path: Path, data: bytes, markets: Sequence[Market]) -> None:
-        self._file = ColumnFile(path, data, PRICE_KINDS)
+    def __init__(self, markets: Sequence[Market]) -> None:
         self._markets = markets
         self._index = {market.id: index for index, market in enumerate(markets)}
-        self._slots = _slots(markets)
+        self._slots = {
+            (index, name): 2 * index + side
+            for index, market in enumerate(markets)
+            for name, side in sides(market.yes_name, market.no_name).items()
+        }
 
-    def points(self) -> Iterator[Point]:
-        """Every row in the file's order. Raises OperatorError at a cell that cannot be."""
-        for batch in self._file.batches():
-            times = batch.cells("ts", cells.moment)
-            markets = batch.cells("market_id", self._known)
-            outcomes = batch.cells("outcome", cells.name)
-            prices = batch.cells("price", cells.price)
-            slots = [self._slots.get(pair, -1) for pair in zip(markets, outcomes, strict=True)]
-            if -1 in slots:
-                row = slots.index(-1)
-                market = self._markets[markets[row]]
-                what = f"market {cells.shown(market.id)} has no outcome {cells.shown(outcomes[row])}"
-                hint = f"its outcomes are {cells.shown(market.yes_name)} and {cells.shown(market.no_name)}"
-                raise self._file.fault("outcome", batch.first + row, what, hint=hint)
-            yield from zip(times, slots, prices, strict=True)
+    def read(self, file: ColumnFile, batch: Batch) -> list[int]:
+        """By the columns market_id and outcome. Raises OperatorError."""
+        markets = batch.cells("market_id", self._known)
+        outcomes = batch.cells("outcome", cells.name)
+        slots = [self._slots.get(pair, -1) for pair in zip(markets, outcomes, strict=True)]
+        if -1 in slots:
+            row = slots.index(-1)
+            market = self._markets[markets[row]]
+            what = f"market {cells.shown(market.id)} has no outcome {cells.shown(outcomes[row])}"
+            hint = f"its outcomes are {cells.shown(market.yes_name)} and {cells.shown(market.no_name)}"
+            raise file.fault("outcome", batch.first + row, what, hint=hint)
+        return slots
 
-    def survey(self) -> Survey:
-        """Walk all points once. Raises OperatorError when time falls or a moment prices an outcome twice."""
+    def survey(self, file: ColumnFile, stated: Iterable[tuple[int, int, int]], noun: str) -> Survey:
+        """Walk (row, time, slot) once. Raises OperatorError when time falls or a moment states an outcome twice."""
         moments = array("q")
         newest = [-1] * (2 * len(self._markets))
         now = -1
-        for row, (at, slot, _) in enumerate(self.points()):
+        for row, at, slot in stated:
             if at < now:
-                raise self._file.fault("ts", row, "earlier than the row before", hint="sort the file by ts")
+                raise file.fault("ts", row, "earlier than the row before", hint="sort the file by ts")
             if newest[slot] == at:
-                what = f"a second price for market {cells.shown(self._markets[slot // 2].id)} at this time"
-                raise self._file.fault("outcome", row, what, hint="keep one price per ts, market and outcome")
+                what = f"a second {noun} for market {cells.shown(self._markets[slot // 2].id)} at this time"
+                raise file.fault("outcome", row, what, hint=f"keep one {noun} per ts, market and outcome")
             if at > now:
                 moments.append(at)
             now = newest[slot] = at
-        if not moments:
-            raise self._file.fault("ts", None, "no rows", hint="a tape needs at least one price")
         return Survey(moments, frozenset(slot // 2 for slot, at in enumerate(newest) if at >= 0))
 
     def _known(self, name: str | None) -> int:
@@ -113,9 +105,25 @@ class PriceFile:
         return self._index[name]
 
 
-def _slots(markets: Sequence[Market]) -> dict[tuple[int, str], int]:
-    return {
-        (index, name): 2 * index + side
-        for index, market in enumerate(markets)
-        for name, side in sides(market.yes_name, market.no_name).items()
-    }
+class PriceFile:
+    """prices.parquet as points, read anew by each walk."""
+
+    def __init__(self, path: Path, data: bytes, slots: Slots) -> None:
+        self._file = ColumnFile(path, data, PRICE_KINDS)
+        self._slots = slots
+
+    def points(self) -> Iterator[Point]:
+        """Every row in the file's order. Raises OperatorError at a cell that cannot be."""
+        for batch in self._file.batches():
+            times = batch.cells("ts", cells.moment)
+            slots = self._slots.read(self._file, batch)
+            yield from zip(times, slots, batch.cells("price", cells.price), strict=True)
+
+    def survey(self) -> Survey:
+        """Walk all points once. Raises OperatorError when they contradict each other."""
+        stated = ((row, at, slot) for row, (at, slot, _) in enumerate(self.points()))
+        return self._slots.survey(self._file, stated, "price")
+
+    def empty(self) -> OperatorError:
+        """The error for a tape on which nothing is stated."""
+        return self._file.fault("ts", None, "no rows", hint="a tape needs at least one price")

@@ -1,31 +1,27 @@
-"""What the points of one market show, walked once in the order of time.
+"""What the points and books of one market show, walked once in the order of time.
 
-Laws: times are microseconds UTC, prices micro-USD per share, shares of a whole parts per million. A price at a step is
-a point of either outcome at that very moment; nothing is carried forward.
+Laws: times are microseconds UTC, prices micro-USD per share, shares of a whole parts per million. What is stated at a
+step is a point or a book of either outcome at that very moment; nothing is carried forward.
 """
 
 from __future__ import annotations
 
 from msgspec import Struct
 
+from pp_host.backtest.book import Book
+from pp_host.backtest.booktrace import BookCoverage, BookTrace
+from pp_host.backtest.gaps import Gap
 from pp_host.backtest.market import Market
 from pp_host.model import MICRO, PPM
-
-
-class Gap(Struct, frozen=True, rename={"start": "from", "end": "to"}):
-    """A stretch between two steps that follow each other."""
-
-    start: int
-    end: int
-    length: int
 
 
 class MarketCoverage(Struct, frozen=True):
     """One market. None where there is nothing to tell.
 
-    share:            of the tape's steps, those at which it has a price, in parts per million
+    share:            of the tape's steps, those at which it has a price or a book, in parts per million
     contradiction:    the largest |yes + no - 1| at a step that prices both, and the first step where
     outcome:          what a YES share paid; None when no outcome is recorded
+    books:            what its recorded books show
     """
 
     market: str
@@ -45,43 +41,60 @@ class MarketCoverage(Struct, frozen=True):
     outcome: int | None
     contradiction: int | None
     contradiction_at: int | None
+    books: BookCoverage | None
 
 
 class Trace:
-    """What one market's points have shown so far."""
+    """What has been stated of one market so far."""
 
-    __slots__ = ("at", "contradiction", "contradiction_at", "first", "gap", "points", "prices", "steps")
+    __slots__ = (
+        "at",
+        "books",
+        "contradiction",
+        "contradiction_at",
+        "first",
+        "gap",
+        "newest",
+        "points",
+        "prices",
+        "steps",
+    )
 
     def __init__(self) -> None:
         self.points = [0, 0]
         self.prices: list[int | None] = [None, None]
         self.at = [-1, -1]
-        self.first = -1
+        self.books = BookTrace()
+        self.first = self.newest = -1
         self.steps = 0
         self.gap: tuple[int, int] | None = None
         self.contradiction = self.contradiction_at = -1
 
-    def take(self, at: int, side: int, price: int) -> bool:
-        """One point, in the order of time; whether it is the market's first at its moment."""
+    def take(self, at: int, side: int, stated: int | Book) -> None:
+        """One point or book, in the order of time."""
+        if at != self.newest:
+            self._step(at)
+        if isinstance(stated, int):
+            self._price(at, side, stated)
+        else:
+            self.books.take(at, side, stated)
+
+    def _price(self, at: int, side: int, price: int) -> None:
         self.points[side] += 1
         self.prices[side] = price
+        self.at[side] = at
         other = self.prices[1 - side]
-        fresh = self.at[1 - side] != at
-        if fresh:
-            self._step(at)
-        elif other is not None and abs(price + other - MICRO) > self.contradiction:
+        if self.at[1 - side] == at and other is not None and abs(price + other - MICRO) > self.contradiction:
             self.contradiction = abs(price + other - MICRO)
             self.contradiction_at = at
-        self.at[side] = at
-        return fresh
 
     def _step(self, at: int) -> None:
-        newest = max(self.at)
         self.steps += 1
-        if newest < 0:
+        if self.newest < 0:
             self.first = at
-        elif self.gap is None or at - newest > self.gap[1] - self.gap[0]:
-            self.gap = newest, at
+        elif self.gap is None or at - self.newest > self.gap[1] - self.gap[0]:
+            self.gap = self.newest, at
+        self.newest = at
 
     def told(self, market: Market, steps: int) -> MarketCoverage:
         return MarketCoverage(
@@ -95,13 +108,14 @@ class Trace:
             steps=self.steps,
             share=self.steps * PPM // steps,
             first=_known(self.first),
-            last=_known(max(self.at)),
+            last=_known(self.newest),
             largest_gap=Gap(*self.gap, self.gap[1] - self.gap[0]) if self.gap else None,
             yes_price=self.prices[0],
             no_price=self.prices[1],
             outcome=market.yes_payout,
             contradiction=_known(self.contradiction),
             contradiction_at=_known(self.contradiction_at),
+            books=self.books.told(steps),
         )
 
 

@@ -13,7 +13,7 @@ from pp_host.cli.output import HomeOption, JsonOption, console, existing, printa
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pp_host.backtest.intake import Imported
+    from pp_host.backtest.intake import FileCount, Imported
 
 app = typer.Typer(help="Recorded markets: what is on a tape, and new ones.", no_args_is_help=True)
 
@@ -74,18 +74,26 @@ def _draw_import(drawn: Console, imported: Imported) -> None:
     from pp_host.cli.tapeview import moment
 
     for each in imported.files:
-        kept = f"{each.points} prices kept, {each.dropped} null dropped, {each.rounded} rounded to a micro-dollar"
+        kept = _kept(each)
         _say(drawn, f"read {each.file}: {each.rows} rows, {kept}")
     markets = (
         f"{imported.markets} markets, {imported.priced} priced, {imported.outcomes} of them with an outcome"
     )
-    _say(drawn, f"tape made: {imported.out}: {imported.points} prices at {imported.steps} steps, {markets}")
+    stated = f"{imported.books} books" if imported.books else f"{imported.points} prices"
+    _say(drawn, f"tape made: {imported.out}: {stated} at {imported.steps} steps, {markets}")
     _say(drawn, f"from     {moment(imported.first)}")
     _say(drawn, f"to       {moment(imported.last)}")
     _say(drawn, f"digest   {imported.digest}")
     place = shlex.quote(imported.out)
     for line in ("", "Next:", f"  pp data show {place}", f"  pp run --tape {place}"):
         _say(drawn, line)
+
+
+def _kept(each: FileCount) -> str:
+    if each.books:
+        lost = f"{each.dropped} empty levels dropped, {each.rounded} sizes rounded to a micro-share"
+        return f"{each.books} books kept, {lost}"
+    return f"{each.points} prices kept, {each.dropped} null dropped, {each.rounded} rounded to a micro-dollar"
 
 
 def _say(drawn: Console, line: str) -> None:

@@ -1,7 +1,8 @@
 """A venue on paper: takers trade against the book that the cycle is looking at.
 
 Laws: nothing fills at an order's own price, only at the book's, best level first and never beyond the limit;
-a level that was taken stays taken until its market is quoted anew, or the host restarts. An order is answered
+a level that was taken stays taken until its market is quoted anew, its outcome's book is recorded anew where a tape
+has books, or the host restarts. An order is answered
 once: the same id gets the same trades again, also after a restart, and an id that was refused or forbidden
 stays refused. Orders and trades are one commit.
 """
@@ -9,7 +10,7 @@ stays refused. Orders and trades are one commit.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from pp_sdk.table import OPEN, MarketTable
 from pp_host import disk
 from pp_host.errors import InDoubt, OperatorError, VenueError
 from pp_host.fees import fee, paid, received
-from pp_host.model import Fill, Order
+from pp_host.model import Fill, Order, Outcome
 
 HINT = "move it away, after a look at the record: orders still open would be looked up there"
 SCHEMA = """
@@ -32,22 +33,28 @@ CREATE INDEX IF NOT EXISTS trades_of_order ON trades (order_id, position);
 """
 
 
-_Level = tuple[str, str, str, int]  # market, outcome, side, price
+_Level = tuple[str, Outcome, str, int]  # market, outcome, side, price
+_Depth = tuple[int | None, int | None]  # the time of the book, else of the market's quotes
+BookedAt = Callable[[str, Outcome], int | None]
+
+
+def unrecorded(market: str, outcome: Outcome) -> None:
+    """No outcome has a recorded book: quotes are as old as their market's row says."""
 
 
 class PaperVenue:
     """Immediate-or-cancel against the table last shown. `path` None keeps orders in memory, for tapes.
 
+    booked_at: when the book shown of an outcome was recorded; None where the market's row tells it
     OperatorError: `path` is no paper venue's file.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, booked_at: BookedAt = unrecorded) -> None:
         self._db = _opened(path)
+        self._booked_at = booked_at
         self._markets: MarketTable | None = None
         self._now = 0
-        self._taken: dict[
-            _Level, tuple[int | None, int]
-        ] = {}  # with the time of the quotes it was taken from
+        self._taken: dict[_Level, tuple[_Depth, int]] = {}
 
     def close(self) -> None:
         self._db.close()
@@ -58,7 +65,7 @@ class PaperVenue:
         self._taken = {
             level: taken
             for level, taken in self._taken.items()
-            if markets.get(level[0]) is None or taken[0] == self._quoted_at(level[0])
+            if markets.get(level[0]) is None or taken[0] == self._depth(level[0], level[1])
         }
 
     async def submit(self, order: Order) -> Sequence[Fill]:
@@ -100,7 +107,7 @@ class PaperVenue:
         fills, wanted = [], order.shares
         for level, (price, size) in enumerate(self._book(order)):
             beyond = price > order.limit_price if order.side == "buy" else price < order.limit_price
-            shares = min(wanted, size - self._taken.get(_level(order, price), (None, 0))[1])
+            shares = min(wanted, size - self._taken_of(order, price))
             if beyond or not wanted:
                 break
             if shares > 0:
@@ -131,13 +138,17 @@ class PaperVenue:
 
     def _take(self, fills: Sequence[Fill]) -> None:
         for fill in fills:
-            level = _level(fill, fill.price)
-            before = self._taken.get(level, (None, 0))[1]
-            self._taken[level] = self._quoted_at(fill.market), before + fill.shares
+            taken = self._taken_of(fill, fill.price) + fill.shares
+            self._taken[_level(fill, fill.price)] = self._depth(fill.market, fill.outcome), taken
 
-    def _quoted_at(self, market: str) -> int | None:
-        row = self._markets.get(market) if self._markets else None
-        return row.quoted_at if row else None
+    def _taken_of(self, trade: Order | Fill, price: int) -> int:
+        return self._taken[level][1] if (level := _level(trade, price)) in self._taken else 0
+
+    def _depth(self, market: str, outcome: Outcome) -> _Depth:
+        """What tells the depth now shown from the one before."""
+        booked_at = self._booked_at(market, outcome)
+        row = self._markets.get(market) if self._markets and booked_at is None else None
+        return booked_at, row.quoted_at if row else None
 
     def _answer(self, order_id: str) -> tuple[str | None, tuple[Fill, ...]] | None:
         """What was answered before: why it was refused, and its trades."""
