@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import random
 import sys
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -24,18 +25,22 @@ from pp_sdk.hooks import PROJECT
 from pp_sdk.host import MESSAGE_CHARACTERS, presentable
 from pp_sdk.memfd import NotSealed, unseal
 from pp_sdk.table import MarketTable
-from pp_sdk.types import Advice, Decision, Event, Keep, Observation, Shrink, SnapshotRequest, Veto
+from pp_sdk.types import Advice, Decision, Keep, Observation, Shrink, SnapshotRequest, Veto
 from pp_sdk.wire.blocking import Cancelled, Request
 from pp_sdk.wire.messages import (
+    FAILED_CHARACTERS,
     Advise,
     Configure,
     Decide,
     Decided,
     Done,
     Failure,
+    HookFailed,
     HookName,
     Load,
     Loaded,
+    Notified,
+    Notify,
     Snapshot,
     Stop,
 )
@@ -126,9 +131,22 @@ class Session:
         advice: Advice = checked("advise", opinion, Advice)
         return advice
 
-    def _notify(self, body: Event, fd: int) -> Done:
-        self._hook("notify")(body)
-        return Done()
+    def _notify(self, body: Notify, fd: int) -> Notified:
+        hook = self._hook("notify")
+        begun = time.monotonic_ns()
+        failed: list[HookFailed] = []
+        for index, event in enumerate(body.events):
+            if index and time.monotonic_ns() - begun > body.patience * 1000:
+                return Notified(handled=index, failed=failed)
+            try:
+                hook(event)
+            except Cancelled:
+                raise
+            except Exception as error:  # noqa: BLE001  # the border to a stranger's code; the other events go on
+                if not failed:
+                    traceback.print_exception(error)
+                failed.append(HookFailed(index=index, message=describe(error, FAILED_CHARACTERS)))
+        return Notified(handled=len(body.events), failed=failed)
 
     def _stop(self, body: Stop, fd: int) -> Done:
         return Done()
@@ -154,8 +172,8 @@ def checked(hook: str, value: Any, kind: Any) -> Any:
         raise Refused("bad_answer", f"{hook}: {error}") from error
 
 
-def describe(error: BaseException) -> str:
-    """Type, text, and the last line of the plugin's own code that took part."""
+def describe(error: BaseException, most: int = MESSAGE_CHARACTERS) -> str:
+    """Type, text, and the last line of the plugin's own code that took part, in `most` characters."""
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(ORIGIN)]
     where = f" ({own[-1].filename}:{own[-1].lineno} in {own[-1].name})" if own else ""
-    return presentable(f"{type(error).__name__}: {error}")[: MESSAGE_CHARACTERS - len(where)] + where
+    return (presentable(f"{type(error).__name__}: {error}")[: max(0, most - len(where))] + where)[:most]

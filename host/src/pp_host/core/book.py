@@ -77,6 +77,7 @@ class Book:
     bids: the last bid seen of what is held, by (market, outcome), micro-USD per share
     seen: the source that each market follows; markets on the last table or with money in them that this run
     saw open or holds, and has not settled
+    told: of markets in which money is at work, the best prices that outputs were told last
     """
 
     ledger: Ledger
@@ -84,6 +85,7 @@ class Book:
     state: TradingState = TradingState.ACTIVE
     bids: dict[tuple[str, str], int] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
+    told: dict[str, tuple[int | None, ...]] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
 
     def believed(self, sighting: Sighting) -> MarketTable:

@@ -73,6 +73,10 @@ class PluginCaller:
             if one.answer is not None
         ]
 
+    def asked(self) -> tuple[str, ...]:
+        who = [proxy.plugin.spec.ref.id for proxy in self._proxies("decide")]
+        return tuple(sorted(who, key=self._order.__getitem__))
+
     async def decide(self, observed: Observed) -> Sequence[Answer]:
         self._advised.clear()
         shown = Shown(observed)

@@ -14,7 +14,8 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from pp_sdk.types import Account, Advice, Decision, Event, Proposal, RiskView, SnapshotRequest
+from pp_sdk.events import Event
+from pp_sdk.types import Account, Advice, Decision, Proposal, RiskView, SnapshotRequest
 from pp_sdk.wire.frames import MOST_ID, ProtocolError
 
 PROTOCOL: Final = 1
@@ -23,6 +24,8 @@ Word = Annotated[str, Meta(max_length=255)]
 Line = Annotated[str, Meta(max_length=4000)]
 Time = Annotated[int, Meta(ge=0, le=2**62)]
 Size = Annotated[int, Meta(ge=1, le=2**32)]
+EVENTS_MOST: Final = 64  # of one notify; with every text at its longest they fit into a frame
+FAILED_CHARACTERS: Final = 500
 HookName = Literal["configure", "snapshot", "decide", "advise", "notify"]
 
 
@@ -84,6 +87,27 @@ class Decided(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Advise(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     proposal: Proposal
     view: RiskView
+
+
+class Notify(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Events in order, for the hook one by one. After `patience` microseconds no further one is begun."""
+
+    events: Annotated[list[Event], Meta(min_length=1, max_length=EVENTS_MOST)]
+    patience: Time
+
+
+class HookFailed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The hook raised an error on the event at `index`."""
+
+    index: Annotated[int, Meta(ge=0, lt=EVENTS_MOST)]
+    message: Annotated[str, Meta(max_length=FAILED_CHARACTERS)]
+
+
+class Notified(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many of the events, from the first, the hook was called with, and where it failed; the rest come again."""
+
+    handled: Annotated[int, Meta(ge=1, le=EVENTS_MOST)]
+    failed: Annotated[list[HookFailed], Meta(max_length=EVENTS_MOST)]
 
 
 class Stop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -153,7 +177,7 @@ METHODS: Final[dict[str, Method]] = {
     "snapshot": Method(Side.HOST, SnapshotRequest, Snapshot, _RUNNING),
     "decide": Method(Side.HOST, Decide, Decided, _RUNNING, fds=1),
     "advise": Method(Side.HOST, Advise, Advice, _RUNNING),
-    "notify": Method(Side.HOST, Event, Done, _RUNNING),
+    "notify": Method(Side.HOST, Notify, Notified, _RUNNING),
     "stop": Method(Side.HOST, Stop, Done, _STOPPABLE, moves=State.STOPPING),
     "cancel": Method(Side.HOST, Cancel, None, _ALIVE),
     "log.write": Method(Side.PLUGIN, LogWrite, None, _ALIVE),
