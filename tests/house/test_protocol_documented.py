@@ -82,7 +82,21 @@ def test_every_shared_type_lists_its_fields_in_order(page, kind):
     assert listed(section(page, kind.__name__)) == fields(kind)
 
 
-HOOKS = ["on_start", "on_stop", "before_observe", "after_observe", "before_decide", "after_decide", "before_trade", "after_trade", "on_trade_error", "on_risk_check", "on_risk_breach", "on_market_update", "on_position_update"]
+HOOKS = [
+    "on_start",
+    "on_stop",
+    "before_observe",
+    "after_observe",
+    "before_decide",
+    "after_decide",
+    "before_trade",
+    "after_trade",
+    "on_trade_error",
+    "on_risk_check",
+    "on_risk_breach",
+    "on_market_update",
+    "on_position_update",
+]
 
 
 def cells(text):
