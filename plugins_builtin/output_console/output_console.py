@@ -4,36 +4,144 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pp_sdk import MICRO, Event, hookimpl
+from pp_sdk import (
+    MICRO,
+    DecideEnd,
+    DecideStart,
+    DecisionMade,
+    Event,
+    Fill,
+    MarketUpdate,
+    Missed,
+    ObserveEnd,
+    ObserveStart,
+    PluginFall,
+    PositionUpdate,
+    RiskBreach,
+    RiskCheck,
+    RunEnd,
+    RunStart,
+    Settlement,
+    TradeEnd,
+    TradeError,
+    TradeStart,
+    hookimpl,
+)
 
 
 class Console:
-    """Fills and settlements of what was held in words; every other event as the host put it."""
+    """Every event in words; amounts as far as they are told, percentages where they are told in parts of the equity."""
 
     @hookimpl
     def notify(self, event: Event) -> None:
-        if event.kind == "settlement" and not event.fields.get("payout") and not event.fields.get("realised"):
-            return  # a market in which nothing was held
         when = datetime.fromtimestamp(event.at / MICRO, UTC)
-        print(f"{when:%Y-%m-%d %H:%M} {event.kind:<10} {_words(event)}", flush=True)  # noqa: T201  # its whole purpose
+        print(f"{when:%Y-%m-%d %H:%M} {event.kind:<15} {words(event)}", flush=True)  # noqa: T201  # its whole purpose
 
 
-def _words(event: Event) -> str:
-    fields = event.fields
-    if event.kind == "fill" and "shares" in fields:
-        return (
-            f"{fields['side']} {_units(fields['shares'])} {fields['outcome']} of {fields['market']} "
-            f"at {_units(fields['price'])}, fee {_units(fields['fee'])}"
-        )
-    if event.kind == "settlement" and "payout" in fields:
-        paid, received = _units(fields["yes_payout"]), _units(fields["payout"])
-        return f"{fields['market']} paid {paid} per yes share; received {received}"
-    return event.text
+def words(event: Event) -> str:
+    """One line for people; what is not told is left out."""
+    match event:
+        case DecisionMade() | RiskCheck() | RiskBreach():
+            return _judged(event)
+        case TradeStart() | Fill() | TradeEnd() | TradeError():
+            return _traded(event)
+        case PositionUpdate() | Settlement() | MarketUpdate():
+            return _held(event)
+    return _run(event)
 
 
-def _units(micros: int | str) -> str:
+def _run(
+    event: RunStart | RunEnd | ObserveStart | ObserveEnd | DecideStart | DecideEnd | PluginFall | Missed,
+) -> str:
+    match event:
+        case RunStart():
+            return f"{event.run}: {event.mode}{' on a tape' if event.tape else ''} with {', '.join(event.plugins)}"
+        case RunEnd():
+            done = f"{event.run}: {event.cycles} cycles, {event.decisions} decisions, {event.fills} fills"
+            return f"{done}{_much(event, event.equity, ', equity ')}"
+        case ObserveStart():
+            return "the sources are asked"
+        case ObserveEnd():
+            return (
+                f"{event.markets} markets of {_list(event.sources)}{_much(event, event.equity, ', equity ')}"
+            )
+        case DecideStart():
+            return f"asked: {_list(event.agents)}"
+        case DecideEnd():
+            return f"{event.decisions} decisions of {_list(event.answered)}"
+        case PluginFall():
+            return f"{event.plugin} fell ({event.ended}), {event.state}{_because(event.text)}"
+        case Missed():
+            return f"{event.count} events before this were not told"
+
+
+def _judged(event: DecisionMade | RiskCheck | RiskBreach) -> str:
+    match event:
+        case DecisionMade():
+            wish = f"{event.plugin} wishes to {event.side} {event.outcome} of {event.market}"
+            likely = (
+                "" if event.probability_ppm is None else f" at probability {_units(event.probability_ppm)}"
+            )
+            return f"{wish}{likely}{_because(event.text)}"
+        case RiskCheck():
+            what = f"{event.side}{_much(event, event.shares, ' ')} {event.outcome} of {event.market}"
+            return f"{event.verdict}{event.reason and f' by {event.reason}'}: {what}{_because(event.text)}"
+        case RiskBreach():
+            where = f"{event.plugin} in {event.market}" if event.plugin else "everything"
+            return f"{event.reason}: {event.verdict} {where}{_because(event.text)}"
+
+
+def _traded(event: TradeStart | Fill | TradeEnd | TradeError) -> str:
+    what = f"{event.outcome} of {event.market}"
+    match event:
+        case TradeStart():
+            return f"{event.side}{_much(event, event.shares, ' ')} {what} at {_price(event.limit_price)} or better"
+        case Fill():
+            traded = f"{event.side}{_much(event, event.shares, ' ')} {what} at {_price(event.price)}"
+            return f"{traded}{_much(event, event.fee, ', fee ')}"
+        case TradeEnd():
+            return f"{event.status}: {event.side}{_much(event, event.filled, ' ')} {what}"
+        case TradeError():
+            return f"{event.status}: {event.side} {what}{_because(event.text)}"
+
+
+def _held(event: PositionUpdate | Settlement | MarketUpdate) -> str:
+    match event:
+        case PositionUpdate():
+            holds = f"{event.plugin} holds{_much(event, event.shares, ' ')} {event.outcome} of {event.market}"
+            return f"{holds}{_much(event, event.cost, ', cost ')}"
+        case Settlement():
+            paid = f"{event.market} paid {_price(event.yes_payout)} per yes share"
+            return f"{paid}{_much(event, event.payout, '; received ')}{_much(event, event.realised, ', profit ')}"
+        case MarketUpdate():
+            yes, no = (event.yes_bid, event.yes_ask), (event.no_bid, event.no_ask)
+            return (
+                f"{event.market}: yes {_price(yes[0])}/{_price(yes[1])}, no {_price(no[0])}/{_price(no[1])}"
+            )
+
+
+def _much(event: Event, amount: int | None, before: str) -> str:
+    """`before` and the amount, or nothing when it is not told."""
+    if amount is None:
+        return ""
+    return f"{before}{amount / 10_000:.2f}%" if event.detail == "ratio" else f"{before}{_units(amount)}"
+
+
+def _because(text: str | None) -> str:
+    return f": {text}" if text else ""
+
+
+def _list(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "nobody"
+
+
+def _price(micros: int | None) -> str:
+    return "-" if micros is None else _units(micros)
+
+
+def _units(micros: int) -> str:
     """1_234_500 -> '1.2345'."""
-    return f"{int(micros) / MICRO:.4f}".rstrip("0").rstrip(".")
+    return f"{micros / MICRO:.4f}".rstrip("0").rstrip(".")
 
 
 plugin = Console()

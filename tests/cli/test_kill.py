@@ -146,8 +146,9 @@ def test_whoever_ends_it_every_plugin_has_its_end_and_outputs_hear_of_it(home, h
     assert len(started) == 3
     assert sorted(start["pid"] for start in started) == sorted(gone["pid"] for gone in exited)
     assert {gone["outcome"] for gone in exited} == {"ok"}
-    told = [call["kind"] for call in entries(said, "plugin.call") if call["hook"] == "notify"]
-    assert told[-1] == "run.end"
+    told = [call["kinds"] for call in entries(said, "plugin.call") if call["hook"] == "notify"]
+    assert "run.start" in told[0]
+    assert told[-1]["run.end"] == 1
 
 
 def test_a_start_can_be_left_and_leaves_no_process(home, said, tmp_path):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import ast
 import json
 import re
+from typing import get_args
 
 import pytest
+from pp_sdk.events import Event
+from pp_sdk.redaction import marks
 from pp_sdk.table.layout import HEADER, INT_COLUMNS, MOST, MOST_LEVELS, NULLABLE, SIDES, TEXT_COLUMNS
 from pp_sdk.types import (
     Account,
     Brief,
     Choice,
     Decision,
-    Event,
     Keep,
     Position,
     Proposal,
@@ -24,7 +26,7 @@ from pp_sdk.types import (
 )
 from pp_sdk.wire.connection import IN_FLIGHT
 from pp_sdk.wire.frames import FRAME_BYTES, Frame
-from pp_sdk.wire.messages import METHODS, PROTOCOL, Failure
+from pp_sdk.wire.messages import EVENTS_MOST, FAILED_CHARACTERS, METHODS, PROTOCOL, Failure, HookFailed
 
 SHARED = [
     SnapshotRequest,
@@ -38,8 +40,9 @@ SHARED = [
     Keep,
     Shrink,
     Veto,
-    Event,
+    HookFailed,
 ]
+EVENTS = get_args(Event)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +95,59 @@ def test_no_other_method_is_described(page):
 @pytest.mark.parametrize("kind", SHARED, ids=lambda kind: kind.__name__)
 def test_every_shared_type_lists_its_fields_in_order(page, kind):
     assert listed(section(page, kind.__name__)) == fields(kind)
+
+
+HOOKS = [
+    "on_start",
+    "on_stop",
+    "before_observe",
+    "after_observe",
+    "before_decide",
+    "after_decide",
+    "before_trade",
+    "after_trade",
+    "on_trade_error",
+    "on_risk_check",
+    "on_risk_breach",
+    "on_market_update",
+    "on_position_update",
+]
+
+
+def cells(text):
+    """The rows of a section's tables, each as its cells."""
+    return [
+        [cell.strip() for cell in line.split("|")]
+        for line in re.findall(r"^\| (`.*) \|$", text, re.MULTILINE)
+    ]
+
+
+def test_every_kind_of_event_lists_its_class_and_fields_and_no_hook_was_forgotten(page):
+    told = {row[0].strip("`"): row[1:] for row in cells(section(page, "Events")) if len(row) == 5}
+    assert list(told) == [kind.__struct_config__.tag for kind in EVENTS]
+    for kind in EVENTS:
+        name, _, _, listed = told[kind.__struct_config__.tag]
+        assert name == kind.__name__
+        assert ["at", "detail", *re.findall(r"`(\w+)`", listed)] == list(kind.__struct_fields__)
+    assert sorted(hook for _, hook, _, _ in told.values() if hook) == sorted(HOOKS)
+
+
+def test_every_field_of_an_event_is_told_once_with_who_may_know_it(page):
+    rows = [row for row in cells(section(page, "Events")) if len(row) == 3]
+    names = [row[0].strip("`") for row in rows]
+    known = {name: mark for kind in EVENTS for name, mark in marks(kind).items()}
+    assert sorted(names) == sorted(known)
+    for name, (_, _, meaning) in zip(names, rows, strict=True):
+        assert ("*amount*" in meaning) is (known[name] == "ratio"), name
+        assert ("*words*" in meaning) is (known[name] == "exact"), name
+
+
+def test_the_bounds_of_a_delivery_are_told(page):
+    text = section(page, "`notify`")
+    assert f"array of 1 to {EVENTS_MOST} [events]" in text
+    assert f"integer 1..{EVENTS_MOST}" in text
+    assert f"at most {FAILED_CHARACTERS} |" in section(page, "HookFailed")
+    assert f"integer 0..{EVENTS_MOST - 1} |" in section(page, "HookFailed")
 
 
 def test_the_envelope_and_the_error_list_their_fields(page):

@@ -10,11 +10,13 @@ from pp_host.app.troupe import Troupe
 from pp_host.limits import LIMITS
 from pp_host.supervisor.life import Life
 from pp_host.supervisor.outputs import OutputQueue
-from pp_sdk import Event
+from pp_sdk import RunEnd
+from pp_sdk.testing import event
+from pp_sdk.wire.messages import Notified
 
 from tests.sim.simloop import run
 
-EVENT = Event(kind="run.end", at=1, text="")
+EVENT = event(RunEnd)
 SPEC = SimpleNamespace(
     ref=SimpleNamespace(id="test.output"), kind="output", events={"run.end"}, detail="none", grant="g"
 )
@@ -26,7 +28,7 @@ class Record:
 
 
 class SlowOutput:
-    """Stands for a running output that takes `seconds` for each event."""
+    """Stands for a running output that takes `seconds` for each delivery, and says it has no time for a second event."""
 
     spec = SPEC
     life = Life.RUNNING
@@ -38,11 +40,13 @@ class SlowOutput:
     async def call(self, method, body):
         await anyio.sleep(self.seconds)
         self.told += 1
+        return Notified(handled=1, failed=[])
 
 
 def staged(output):
-    troupe = Troupe([], Record(), SimpleNamespace(now=lambda: 1), lambda *_: None, advise_seconds=5)
-    troupe._queues.append(OutputQueue(output, Record()))
+    clock = SimpleNamespace(now=lambda: 1)
+    troupe = Troupe([], Record(), clock, lambda *_: None, advise_seconds=5, outputs_awaited=False)
+    troupe._queues.append(OutputQueue(output, Record(), awaited=False))
     return troupe
 
 
@@ -92,7 +96,7 @@ def test_what_is_cancelled_inside_does_not_cancel_the_outputs():
 def test_an_event_put_while_others_are_waited_for_is_waited_for_too():
     async def main(loop):
         output = SlowOutput(1)
-        queue = OutputQueue(output, Record())
+        queue = OutputQueue(output, Record(), awaited=False)
         async with anyio.create_task_group() as group:
             group.start_soon(queue.run)
             queue.put(EVENT, 0)

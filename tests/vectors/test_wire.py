@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
+from pp_sdk.events import Detail, Event
 from pp_sdk.table import MarketRow, MarketTable, build
 from pp_sdk.wire.connection import Connection, EventReceived
 from pp_sdk.wire.frames import ERROR, EVENT, REPLY, REQUEST, FrameDecoder, ProtocolError, encode
@@ -91,8 +92,14 @@ def test_every_message_has_a_vector():
     for name, method in METHODS.items():
         assert (name, EVENT if method.reply is None else REQUEST) in seen
     answers = {name for name, kind in seen if kind == REPLY}
-    assert answers >= {name for name, method in METHODS.items() if method.reply is not None} - {"notify"}
+    assert answers >= {name for name, method in METHODS.items() if method.reply is not None}
     assert {REQUEST, REPLY, ERROR, EVENT} == {kind for _, kind in seen}
+
+
+def test_every_kind_of_event_has_a_vector():
+    told = [event for vector in DIALOGUE for event in vector["body"].get("events", ())]
+    assert {event["kind"] for event in told} == {kind.__struct_config__.tag for kind in get_args(Event)}
+    assert {event["detail"] for event in told} == set(get_args(Detail))
 
 
 @pytest.mark.parametrize("vector", TABLES, ids=lambda vector: vector["name"])

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
+from pp_sdk.events import Event
 from pp_sdk.table import MarketTable
-from pp_sdk.types import Advice, Decision, Event, Proposal, RiskView, SnapshotRequest
+from pp_sdk.types import Advice, Decision, Proposal, RiskView, SnapshotRequest
 
 from pp_host.model import Fill, Observed, Order, PluginRef, Sighting
 
@@ -72,6 +73,9 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 class Agents(Protocol):
+    def asked(self) -> tuple[str, ...]:
+        """Ids of those that `decide` reaches now, in configured order."""
+
     async def decide(self, observed: Observed) -> Sequence[Answer]:
         """All agents at once, answers in configured order; each sees what its grant lets it see, and of that what
         was selected or it holds."""
@@ -93,6 +97,10 @@ class Advisers(Protocol):
 class Outputs(Protocol):
     def notify(self, event: Event) -> None:
         """Queue `event` for every output; never waits."""
+
+    async def room(self) -> None:
+        """Where time is not real, return once every output has room for what one wish may bring, or has had its
+        chance; where it is, return at once."""
 
 
 class Venue(Protocol):

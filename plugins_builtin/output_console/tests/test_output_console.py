@@ -5,49 +5,49 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pp_sdk import MICRO, Event
-from pp_sdk.testing import FakeHost
+from pp_sdk import Fill, MarketUpdate, Missed, RiskBreach, RiskCheck, RunStart, Settlement, TradeError
+from pp_sdk.testing import FakeHost, check_output, event, events
 
 FOLDER = Path(__file__).parents[1]
-AT = 1_767_225_660 * MICRO
-FILL = {
-    "side": "buy", "outcome": "yes", "market": "m", "shares": 12_500_000, "price": 450_000, "amount": 5_625_000, "fee": 225_000,
-}  # fmt: skip
+AT = 1_767_225_660_000_000
+
+
+def lines(capsys, *told):
+    with FakeHost(FOLDER) as host:
+        host.notify(*told)
+    return capsys.readouterr().out.splitlines()
 
 
 @pytest.mark.parametrize(
-    ("event", "line"),
+    ("told", "line"),
     [
-        (Event(kind="run.start", at=AT, text="run 1"), "2026-01-01 00:01 run.start  run 1\n"),
-        (
-            Event(kind="fill", at=AT, text="buy yes", fields=FILL),
-            "2026-01-01 00:01 fill       buy 12.5 yes of m at 0.45, fee 0.225\n",
-        ),
-        (
-            Event(
-                kind="settlement",
-                at=AT,
-                text="",
-                fields={"market": "m", "yes_payout": MICRO, "payout": 3, "realised": -1},
-            ),
-            "2026-01-01 00:01 settlement m paid 1 per yes share; received 0\n",
-        ),
-        (
-            Event(
-                kind="settlement",
-                at=AT,
-                text="",
-                fields={"market": "m", "yes_payout": MICRO, "payout": 0, "realised": 0},
-            ),
-            "",
-        ),
-        (
-            Event(kind="fill", at=AT, text="fill", fields={"market": "m"}),
-            "2026-01-01 00:01 fill       fill\n",
-        ),
+        (event(Fill), "fill            buy 25 yes of m1 at 0.5, fee 0.4375"),
+        (event(Fill, "ratio"), "fill            buy 2.50% yes of m1 at 0.5, fee 0.04%"),
+        (event(Fill, "none"), "fill            buy yes of m1 at 0.5"),
+        (event(Settlement), "settlement      m1 paid 1 per yes share; received 25, profit 12.5"),
+        (event(Settlement, "none"), "settlement      m1 paid 1 per yes share"),
+        (event(MarketUpdate, yes_bid=None), "market.update   m1: yes -/0.5, no 0.5/0.52"),
+        (event(RiskCheck, verdict="approved", reason="", text=""), "risk.check      approved: buy 25 yes of m1"),
+        (event(RiskBreach, plugin="", reason="halted", verdict="denied", text="pp kill"),
+         "risk.breach     halted: denied everything: pp kill"),
+        (event(TradeError, text="no answer"), "trade.error     rejected: buy yes of m1: no answer"),
+        (event(RunStart, tape="ab"), "run.start       20270115T080000Z-0a1b2c: paper on a tape with org.example.agent, org.example.output"),
+        (event(Missed), "missed          312 events before this were not told"),
     ],
-)
-def test_each_event_is_a_line(capsys, event, line):
-    with FakeHost(FOLDER) as host:
-        host.notify(event)
-    assert capsys.readouterr().out == line
+)  # fmt: skip
+def test_an_event_in_words(capsys, told, line):
+    assert lines(capsys, told)[0].removeprefix("2027-01-15 08:00 ") == line
+
+
+def test_every_kind_is_one_line_that_begins_with_the_time(capsys):
+    for detail in ("none", "ratio", "exact"):
+        shown = lines(capsys, *events(detail))
+        assert [line.split()[2] for line in shown] == [one.kind for one in events()]
+        assert {line[:16] for line in shown} == {"2027-01-15 08:00"}
+        assert "None" not in "".join(shown)
+    assert lines(capsys, event(Fill, at=AT))[0].startswith("2026-01-01 00:01 fill ")
+
+
+def test_it_bears_whatever_it_may_be_told(capsys):
+    check_output(FOLDER)
+    capsys.readouterr()

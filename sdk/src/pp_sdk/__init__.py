@@ -4,6 +4,27 @@ from __future__ import annotations
 
 __version__ = "0.1.0"
 
+from pp_sdk.events import (
+    DecideEnd,
+    DecideStart,
+    DecisionMade,
+    Event,
+    Fill,
+    MarketUpdate,
+    Missed,
+    ObserveEnd,
+    ObserveStart,
+    PluginFall,
+    PositionUpdate,
+    RiskBreach,
+    RiskCheck,
+    RunEnd,
+    RunStart,
+    Settlement,
+    TradeEnd,
+    TradeError,
+    TradeStart,
+)
 from pp_sdk.hooks import hookimpl
 from pp_sdk.host import clock, log
 from pp_sdk.table import CLOSED, OPEN, RESOLVED, MarketRow, MarketTable, Quote, Row, TableError, build
@@ -15,7 +36,6 @@ from pp_sdk.types import (
     Advice,
     Brief,
     Decision,
-    Event,
     Keep,
     Observation,
     Position,
@@ -28,7 +48,9 @@ from pp_sdk.types import (
 
 __all__ = [
     "CLOSED", "MICRO", "NO", "OPEN", "RESOLVED", "YES",
-    "Account", "Advice", "Brief", "Decision", "Event", "Keep", "MarketRow", "MarketTable", "Observation", "Position",
-    "Proposal", "Quote", "RiskView", "Row", "Shrink", "SnapshotRequest", "TableError", "Veto",
+    "Account", "Advice", "Brief", "DecideEnd", "DecideStart", "Decision", "DecisionMade", "Event", "Fill", "Keep",
+    "MarketRow", "MarketTable", "MarketUpdate", "Missed", "Observation", "ObserveEnd", "ObserveStart", "PluginFall",
+    "Position", "PositionUpdate", "Proposal", "Quote", "RiskBreach", "RiskCheck", "RiskView", "Row", "RunEnd",
+    "RunStart", "Settlement", "Shrink", "SnapshotRequest", "TableError", "TradeEnd", "TradeError", "TradeStart", "Veto",
     "build", "clock", "hookimpl", "log",
 ]  # fmt: skip

@@ -12,8 +12,9 @@ from typing import Any
 
 import pluggy
 
+from pp_sdk.events import Event
 from pp_sdk.table import MarketTable, Row
-from pp_sdk.types import Advice, Decision, Event, Observation, Proposal, RiskView, SnapshotRequest
+from pp_sdk.types import Advice, Decision, Observation, Proposal, RiskView, SnapshotRequest
 
 PROJECT = "probablyprofit"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -49,4 +50,4 @@ class PluginHooks:
 
     @hookspec
     def notify(self, event: Event) -> None:
-        """output: told afterwards; the host waits for nobody."""
+        """output: told each event afterwards, in order; an error here loses this event and no other."""

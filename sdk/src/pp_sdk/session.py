@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import random
 import sys
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -30,7 +31,6 @@ from pp_sdk.types import (
     Brief,
     Choice,
     Decision,
-    Event,
     Keep,
     Observation,
     Shrink,
@@ -39,15 +39,19 @@ from pp_sdk.types import (
 )
 from pp_sdk.wire.blocking import Cancelled, Request
 from pp_sdk.wire.messages import (
+    FAILED_CHARACTERS,
     Advise,
     Configure,
     Decide,
     Decided,
     Done,
     Failure,
+    HookFailed,
     HookName,
     Load,
     Loaded,
+    Notified,
+    Notify,
     Select,
     Selected,
     Snapshot,
@@ -170,9 +174,22 @@ class Session:
         advice: Advice = checked("advise", opinion, Advice)
         return advice
 
-    def _notify(self, body: Event, fd: int) -> Done:
-        self._hook("notify")(body)
-        return Done()
+    def _notify(self, body: Notify, fd: int) -> Notified:
+        hook = self._hook("notify")
+        begun = time.monotonic_ns()
+        failed: list[HookFailed] = []
+        for index, event in enumerate(body.events):
+            if index and time.monotonic_ns() - begun > body.patience * 1000:
+                return Notified(handled=index, failed=failed)
+            try:
+                hook(event)
+            except Cancelled:
+                raise
+            except Exception as error:  # noqa: BLE001  # the border to a stranger's code; the other events go on
+                if not failed:
+                    traceback.print_exception(error)
+                failed.append(HookFailed(index=index, message=describe(error, FAILED_CHARACTERS)))
+        return Notified(handled=len(body.events), failed=failed)
 
     def _stop(self, body: Stop, fd: int) -> Done:
         return Done()
@@ -198,8 +215,8 @@ def checked(hook: str, value: Any, kind: Any) -> Any:
         raise Refused("bad_answer", f"{hook}: {error}") from error
 
 
-def describe(error: BaseException) -> str:
-    """Type, text, and the last line of the plugin's own code that took part."""
+def describe(error: BaseException, most: int = MESSAGE_CHARACTERS) -> str:
+    """Type, text, and the last line of the plugin's own code that took part, in `most` characters."""
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(ORIGIN)]
     where = f" ({own[-1].filename}:{own[-1].lineno} in {own[-1].name})" if own else ""
-    return presentable(f"{type(error).__name__}: {error}")[: MESSAGE_CHARACTERS - len(where)] + where
+    return (presentable(f"{type(error).__name__}: {error}")[: max(0, most - len(where))] + where)[:most]

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
 from pp_sdk.table import MarketTable
@@ -158,15 +157,3 @@ class Veto(Struct, frozen=True, tag="veto", kw_only=True, forbid_unknown_fields=
 
 
 Advice = Keep | Shrink | Veto
-
-
-EventKind = Literal["run.start", "cycle", "decision", "verdict", "fill", "settlement", "plugin", "run.end"]
-
-
-class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Something that happened, told to output plugins afterwards. `fields` holds integers and texts."""
-
-    kind: EventKind
-    at: int
-    text: Text
-    fields: dict[Name, int | Text] = msgspec.field(default_factory=dict)

@@ -17,8 +17,9 @@ from pp_host.errors import RecordError
 from pp_host.model import MICRO, Fill, Observed, Order, PluginRef, Sighting, Wish
 from pp_host.ports import Answer, Opinion, Picked, Ports
 from pp_host.venue.paper import PaperVenue
+from pp_sdk.events import Event
 from pp_sdk.table import MarketRow, MarketTable, build
-from pp_sdk.types import Advice, Decision, Event, Proposal, RiskView, SnapshotRequest
+from pp_sdk.types import Advice, Decision, Proposal, RiskView, SnapshotRequest
 
 NOON = 20_000 * 86_400_000_000 + 43_200_000_000
 ACCOUNT = "paper"
@@ -179,6 +180,9 @@ class FakeAgents:
         self.decisions = decisions
         self.plugin = plugin
 
+    def asked(self) -> tuple[str, ...]:
+        return (self.plugin.id,)
+
     async def decide(self, observed: Observed) -> Sequence[Answer]:
         cause = observed.selection.seq if observed.selection else observed.seq
         call = self.record.append("plugin.call", {"hook": "decide"}, cause=cause)
@@ -206,11 +210,20 @@ class FakeAdvisers:
 
 
 class FakeOutputs:
+    """Keeps what it is told; `rooms` counts how often somebody waited for room."""
+
     def __init__(self) -> None:
         self.told: list[Event] = []
+        self.rooms = 0
 
     def notify(self, event: Event) -> None:
         self.told.append(event)
+
+    async def room(self) -> None:
+        self.rooms += 1
+
+    def kinds(self) -> list[str]:
+        return [event.kind for event in self.told]
 
 
 class FakeKill:

@@ -12,8 +12,10 @@ import pp_sdk
 
 SOURCE = Path(pp_sdk.__file__).parents[1]
 VOCABULARY = """
-    Account Advice Brief CLOSED Decision Event Keep MICRO MarketRow MarketTable NO OPEN Observation Position Proposal Quote
-    RESOLVED RiskView Row Shrink SnapshotRequest TableError Veto YES build clock hookimpl log
+    Account Advice Brief CLOSED DecideEnd DecideStart Decision DecisionMade Event Fill Keep MICRO MarketRow MarketTable
+    MarketUpdate Missed NO OPEN Observation ObserveEnd ObserveStart PluginFall Position PositionUpdate Proposal Quote
+    RESOLVED RiskBreach RiskCheck RiskView Row RunEnd RunStart Settlement Shrink SnapshotRequest TableError TradeEnd
+    TradeError TradeStart Veto YES build clock hookimpl log
 """
 
 

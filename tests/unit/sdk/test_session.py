@@ -13,9 +13,11 @@ from pp_sdk import Account, Brief, Decision, Keep, MarketRow, Observation, Shrin
 from pp_sdk.archive_import import ArchiveFinder
 from pp_sdk.memfd import seal
 from pp_sdk.session import HOOKS, Session, marked_hooks
-from pp_sdk.types import Choice, Event, Proposal, RiskView, SnapshotRequest
+from pp_sdk.testing import events
+from pp_sdk.types import Choice, Proposal, RiskView, SnapshotRequest
 from pp_sdk.wire.blocking import Cancelled, Request
 from pp_sdk.wire.messages import (
+    FAILED_CHARACTERS,
     Advise,
     Configure,
     Decide,
@@ -24,6 +26,8 @@ from pp_sdk.wire.messages import (
     Failure,
     Load,
     Loaded,
+    Notified,
+    Notify,
     Select,
     Selected,
     Snapshot,
@@ -33,7 +37,9 @@ from pp_sdk.wire.messages import (
 TABLE = build([MarketRow(id="m", yes_asks=((500_000, 1_000_000),))])
 WISH = Decision(market="m", outcome="yes", side="buy", probability=0.6)
 PROPOSAL = Proposal(plugin="p", market="m", outcome="yes", side="buy", shares=5, limit_price=7)
-EVENT = Event(kind="cycle", at=1, text="t")
+EVENTS = events()
+NOTIFY = Notify(events=EVENTS, patience=10_000_000)
+TOLD = Notified(handled=len(EVENTS), failed=[])
 
 
 def session(plugin, declared=HOOKS):
@@ -120,7 +126,7 @@ class Everything:
 
     @hookimpl
     def notify(self, event):
-        self.event = event
+        self.told = [*getattr(self, "told", []), event]
 
     def helper(self):
         raise AssertionError
@@ -144,7 +150,7 @@ def test_only_marked_methods_with_a_hooks_name_are_hooks():
 def test_only_declared_hooks_are_called():
     narrowed = session(Everything(), ["notify"])
     assert list(narrowed.hooks) == ["notify"]
-    assert ask(narrowed, "notify", EVENT) == Done()
+    assert ask(narrowed, "notify", NOTIFY) == TOLD
     answer = ask(narrowed, "snapshot", SnapshotRequest(now=1))
     assert answer == Failure(
         code="no_hook", message="this plugin has no hook 'snapshot', or did not declare it"
@@ -159,11 +165,55 @@ def test_every_hook_gets_what_the_specification_says():
     assert plugin.config == {"a": [1]}
     assert ask(everything, "snapshot", SnapshotRequest(now=1)) == Snapshot(table=bytes(TABLE.block))
     assert ask(everything, "advise", Advise(proposal=PROPOSAL, view=view)) == Veto(reason="5 4")
-    assert ask(everything, "notify", EVENT) == Done()
-    assert plugin.event is EVENT
+    assert ask(everything, "notify", NOTIFY) == TOLD
+    assert plugin.told == EVENTS
     assert select(everything) == Selected(markets=[Choice(market="m", score=250_000)])
     assert decide(everything) == Decided(decisions=[WISH])
     assert ask(everything, "stop", Stop()) == Done()
+
+
+def told(hook, patience=10_000_000):
+    """What is answered when `hook` is told EVENTS."""
+
+    class Plugin:
+        @hookimpl
+        def notify(self, event):
+            hook(event)
+
+    return ask(session(Plugin()), "notify", Notify(events=EVENTS, patience=patience))
+
+
+def test_an_event_that_the_hook_fails_on_is_lost_and_no_other(capfd):
+    heard = []
+
+    def hook(event):
+        if event.kind in ("observe.start", "fill"):
+            raise ValueError(f"no {event.kind} " + "x" * 1000)
+        heard.append(event.kind)
+
+    answer = told(hook)
+    lost = [EVENTS[one.index].kind for one in answer.failed]
+    assert (answer.handled, lost) == (len(EVENTS), ["observe.start", "fill"])
+    assert heard == [event.kind for event in EVENTS if event.kind not in lost]
+    assert answer.failed[0].message.startswith("ValueError: no observe.start xxx")
+    assert {len(one.message) for one in answer.failed} == {FAILED_CHARACTERS}
+    assert capfd.readouterr().err.count("Traceback") == 1, "one of a delivery is enough for a log"
+
+
+def test_when_patience_is_over_no_further_event_is_begun():
+    heard = []
+    assert told(heard.append, patience=0) == Notified(handled=1, failed=[])
+    assert heard == EVENTS[:1], "but the first one is always handled"
+    assert told(heard.append) == TOLD
+
+
+def test_a_cancelled_delivery_is_answered_as_such_and_an_exit_ends_the_process():
+    def cancelled(event):
+        raise Cancelled("the host cancelled")
+
+    assert told(cancelled) == Failure(code="cancelled", message="the host cancelled")
+    with pytest.raises(SystemExit):
+        told(lambda event: sys.exit(3))
 
 
 def test_an_agent_sees_time_markets_and_account():

@@ -9,9 +9,20 @@ import sys
 from pathlib import Path
 
 import pytest
-from pp_sdk import Account, Decision, Event, Keep, MarketRow, build, clock, hookimpl, log
+from pp_sdk import Account, Decision, Fill, Keep, MarketRow, build, clock, hookimpl, log
 from pp_sdk.archive_import import ShadowError
-from pp_sdk.testing import START, ContractError, FakeHost, RemoteError, check_agent, market, markets
+from pp_sdk.testing import (
+    START,
+    ContractError,
+    FakeHost,
+    RemoteError,
+    check_agent,
+    check_output,
+    event,
+    events,
+    market,
+    markets,
+)
 from pp_sdk.types import Proposal, RiskView
 
 BUILT_IN = Path(__file__).parents[3] / "plugins_builtin"
@@ -76,14 +87,14 @@ def test_sources_risk_and_outputs_are_called():
 
         @hookimpl
         def notify(self, event):
-            log.warning(event.text)
+            log.warning(event.kind)
 
     host = FakeHost(Plugin())
     assert [(one.id, one.quoted_at) for one in host.snapshot("x", "y")] == [("x", START), ("y", START)]
     proposal = Proposal(plugin="p", market="m", outcome="yes", side="buy", shares=5, limit_price=7)
     assert host.advise(proposal, RiskView(now=1, equity=1, cash=1, exposure=0)) == Keep()
-    host.notify(Event(kind="cycle", at=1, text="turn"))
-    assert host.logs[0].message == "turn"
+    host.notify(*events())
+    assert [line.message for line in host.logs] == [one.kind for one in events()]
 
 
 def test_errors_are_what_the_host_would_see(capfd):
@@ -174,6 +185,38 @@ def test_the_built_in_agent_keeps_the_contract():
 
 def test_a_seeded_agent_passes():
     check_agent(agent(lambda one: wish(one.id, probability=random.uniform(0.1, 0.9))))
+
+
+def output(hook):
+    class Plugin:
+        @hookimpl
+        def notify(self, event):
+            hook(event)
+
+    return Plugin()
+
+
+def test_a_fake_host_tells_more_events_than_one_call_holds():
+    heard = []
+    many = [event(Fill, at=at) for at in range(200)]
+    FakeHost(output(heard.append)).notify(*many)
+    assert heard == many
+
+
+def test_a_fake_host_raises_what_the_hook_failed_on(capfd):
+    host = FakeHost(output(lambda told: 1 / 0))
+    with pytest.raises(RemoteError, match="plugin_error: ZeroDivisionError"):
+        host.notify(event(Fill))
+    assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+def test_an_output_has_to_bear_every_kind_under_every_detail(capfd):
+    check_output(output(repr))
+    with pytest.raises(ContractError, match="notify: fill, detail none: plugin_error: TypeError"):
+        check_output(output(lambda told: isinstance(told, Fill) and told.amount + 1))
+    with pytest.raises(ContractError, match="notify: missed, detail none: plugin_error: AttributeError"):
+        check_output(output(lambda told: told.kind != "missed" or told.fields))
+    capfd.readouterr()
 
 
 SHADED = """\

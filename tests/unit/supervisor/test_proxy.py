@@ -1,30 +1,24 @@
-"""What a grant lets a plugin see of the account, of events and of the markets."""
+"""What a grant lets a plugin see of the account and of the markets."""
 
 from __future__ import annotations
 
-import ast
 import os
-from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
 import pytest
 from msgspec.structs import replace
-from pp_host.core import telling
 from pp_host.errors import PluginError
 from pp_host.model import Holding, Observed, PluginRef, Selection
 from pp_host.supervisor.proxy import (
-    MONEY_FIELDS,
-    PUBLIC_FIELDS,
     Segment,
     Shown,
     StrategyProxy,
     account_view,
-    event_view,
     proposal_view,
     risk_view,
 )
-from pp_sdk import MICRO, Event, MarketRow, MarketTable, Position, Proposal, RiskView, build
+from pp_sdk import MICRO, MarketRow, MarketTable, Position, Proposal, RiskView, build
 from pp_sdk.memfd import unseal
 from pp_sdk.types import Choice
 from pp_sdk.wire import messages
@@ -61,27 +55,6 @@ def test_ratio_shows_everything_relative_to_an_equity_of_one() -> None:
     assert view is not None
     assert (view.precision, view.equity, view.cash) == ("ratio", MICRO, MICRO // 4)
     assert [(held.shares, held.cost) for held in view.positions] == [(150_000, 50_000)]
-
-
-FILL = Event(
-    kind="fill",
-    at=1,
-    text="buy 30",
-    fields={"market": "m", "shares": 30 * MICRO, "fee": MICRO, "price": 333_000},
-)
-
-
-@pytest.mark.parametrize(
-    ("detail", "text", "fields"),
-    [
-        ("exact", "buy 30", FILL.fields),
-        ("ratio", "fill", {"market": "m", "price": 333_000, "shares": 150_000, "fee": 5_000}),
-        ("none", "fill", {"market": "m", "price": 333_000}),
-    ],
-)
-def test_an_event_tells_as_much_as_was_granted(detail: str, text: str, fields: dict[str, int | str]) -> None:
-    seen = event_view(FILL, detail, 200 * MICRO)
-    assert (seen.kind, seen.at, seen.text, seen.fields) == ("fill", 1, text, fields)
 
 
 @pytest.mark.parametrize(
@@ -187,25 +160,6 @@ async def test_a_selection_that_does_not_fit_the_table_is_none(
     plugin = Told([Choice(market=one, score=1) for one in choices], frozenset(venues) if venues else None)
     with pytest.raises(PluginError, match=f"^test.s: select: {why}$"):
         await selected(plugin)
-
-
-def test_every_field_an_event_can_have_is_known_as_money_or_public() -> None:
-    tree = ast.parse(Path(telling.__file__).read_text())
-    told = {
-        key.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Dict)
-        for key in node.keys
-        if isinstance(key, ast.Constant)
-    }
-    assert told
-    assert told <= MONEY_FIELDS | PUBLIC_FIELDS
-    assert not MONEY_FIELDS & PUBLIC_FIELDS
-
-
-def test_a_field_nobody_thought_of_is_not_told() -> None:
-    event = Event(kind="fill", at=1, text="", fields={"secret_total": 7})
-    assert event_view(event, "ratio", MICRO).fields == event_view(event, "none", MICRO).fields == {}
 
 
 VIEW = RiskView(

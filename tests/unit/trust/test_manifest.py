@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pp_host.errors import OperatorError
 from pp_host.trust import manifest
-from pp_host.trust.capability import AccountRead, DecisionPropose, MarketRead, Notify, RiskAdvise
+from pp_host.trust.capability import EVENT_KINDS, AccountRead, DecisionPropose, MarketRead, Notify, RiskAdvise
 
 
 def refusal(files: dict[str, bytes]) -> tuple[str, str]:
@@ -194,6 +194,34 @@ def of_kind(source: dict[str, bytes], kind: str, hook: str, asked: str) -> dict[
     text = source["plugin.yaml"].decode()
     head = text[: text.index("capabilities:")].replace("kind: agent", f"kind: {kind}").replace("decide", hook)
     return {"plugin.yaml": f"{head}capabilities: [{asked}]\n".encode()}
+
+
+@pytest.mark.parametrize(
+    ("events", "message", "hint"),
+    [
+        ("[fill, cycle]", "capabilities[0].events[1]: no such event: cycle", "did you mean observe.end?"),
+        ("[verdict]", "capabilities[0].events[0]: no such event: verdict", "did you mean risk.check?"),
+        ("[filll]", "capabilities[0].events[0]: no such event: filll", "did you mean fill?"),
+        ("[trade_start]", "capabilities[0].events[0]: no such event: trade_start", "did you mean trade.start?"),
+        ("[missed]", "capabilities[0].events[0]: missed is told to every output that missed something", "remove it"),
+        ("[xyz]", "capabilities[0].events[0]: no such event: xyz", f"the kinds are: {', '.join(EVENT_KINDS)}"),
+        ("[]", "capabilities[0].events: expected a list of length >= 1", ""),
+        ("[1]", "capabilities[0].events[0]: expected text, got a whole number", "put text in quotes"),
+    ],
+)  # fmt: skip
+def test_an_event_that_does_not_exist_is_named_with_what_was_meant(source, events, message, hint):
+    files = of_kind(source, "output", "notify", f"{{use: notify, events: {events}, reason: x}}")
+    with pytest.raises(OperatorError) as caught:
+        manifest.parse(files["plugin.yaml"])
+    assert str(caught.value).endswith(message)
+    assert caught.value.hint == hint
+
+
+def test_every_event_can_be_asked_for(source):
+    files = of_kind(
+        source, "output", "notify", f"{{use: notify, events: [{', '.join(EVENT_KINDS)}], reason: x}}"
+    )
+    assert manifest.parse(files["plugin.yaml"]).capabilities == (Notify(reason="x", events=EVENT_KINDS),)
 
 
 @pytest.mark.parametrize("kind", KINDS)

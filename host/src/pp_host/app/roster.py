@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
-from pp_sdk.types import Brief, EventKind
+from pp_sdk.types import Brief
 
 from pp_host.app.operator import recorded_grants, store_of
 from pp_host.config import Config, text_of
@@ -21,6 +21,7 @@ from pp_host.model import PluginRef
 from pp_host.supervisor.spec import PluginSpec
 from pp_host.trust.admit import VerifiedPlugin
 from pp_host.trust.capability import (
+    EVENT_KINDS,
     AccountRead,
     Capability,
     DecisionPropose,
@@ -188,6 +189,9 @@ def _spec(one: Loaded, level: str, seed: int, outer: float, brief: Brief | None)
     manifest, limits = verified.manifest, grant.limits
     seen, account = grant.held(MarketRead), grant.held(AccountRead)
     told = grant.held(Notify)
+    before = (
+        LIMITS.supervision.output_batch_seconds if manifest.kind == "output" else 0
+    )  # the last event begins
     return PluginSpec(
         ref=PluginRef(manifest.id, manifest.version, verified.digest),
         kind=manifest.kind,
@@ -201,12 +205,12 @@ def _spec(one: Loaded, level: str, seed: int, outer: float, brief: Brief | None)
         level=level,
         venues=_venues(seen),
         account=account.precision if account else None,
-        events=frozenset(told.events or get_args(EventKind)) if told else None,
+        events=frozenset(told.events or EVENT_KINDS) if told else None,
         detail=told.detail if told else "none",
         memory_mb=limits.memory_mb,
         tmp_mb=limits.tmp_mb,
-        cpu_seconds=limits.cpu_seconds_per_call,
-        wall_seconds=limits.wall_seconds_per_call,
+        cpu_seconds=limits.cpu_seconds_per_call + before,
+        wall_seconds=limits.wall_seconds_per_call + before,
         outer_seconds=outer,
         brief=brief,
     )

@@ -20,7 +20,6 @@ from typing import Any
 
 import anyio
 import msgspec
-from pp_sdk.types import Event
 
 from pp_host.app.journal import Journal
 from pp_host.app.operator import COMMANDS, halt_reason, write_down
@@ -30,10 +29,13 @@ from pp_host.app.results import account_facts, plugin_facts, record_facts, tape_
 from pp_host.app.roster import Enlisted, brief_in, enlist
 from pp_host.app.signals import Signals
 from pp_host.app.stage import Stage, stage_of
+from pp_host.app.telling import run_end, run_start
 from pp_host.app.troupe import Troupe
 from pp_host.backtest.tape import TapeSource
+from pp_host.clock import VirtualClock
 from pp_host.config import Config, load
 from pp_host.control import Ask, ControlServer, HostIdentity
+from pp_host.core import telling
 from pp_host.core.loop import cycle, recover, settle_only
 from pp_host.errors import RecordError, Refused
 from pp_host.home import Home
@@ -130,21 +132,34 @@ class Session:
         enlisted = self._enlisted()
         stage = stage_of(self._home, config, self._options, journal, run=self._run)
         advise = config.deadlines.advise_seconds
-        troupe = Troupe(enlisted, journal, stage.clock, self._view.line, advise_seconds=advise)
+        virtual = isinstance(stage.clock, VirtualClock)
+        troupe = Troupe(
+            enlisted,
+            journal,
+            stage.clock,
+            self._view.line,
+            advise_seconds=advise,
+            outputs_awaited=virtual,
+        )
         ports = self._ports(stage, troupe)
         before = stage.book.ledger.marks.equity
         journal.append("host.start", {"pid": os.getpid(), "version": VERSION})
         try:
-            async with self._serving(stage, troupe):
+            async with self._serving(stage, troupe, ports):
+                ids = tuple(one.spec.ref.id for one in enlisted)
+                ports.outputs.notify(run_start(self._run, str(self._options.mode), stage, ids))
                 await recover(ports, stage.book)
                 if ports.kill.latched() is not None or stage.book.state is TradingState.HALTED:
                     self._obey_halt()
                 journal.append("run.start", self._opening(stage, enlisted))
                 try:
                     async with troupe.staged():
-                        with self._scope:
-                            await troupe.start()
-                            await self._perform(ports, stage, enlisted)
+                        try:
+                            with self._scope:
+                                await troupe.start()
+                                await self._perform(ports, stage, enlisted)
+                        finally:
+                            ports.outputs.notify(run_end(self._run, self._turns, stage))
                 finally:
                     self._close_run(stage)
         finally:
@@ -180,7 +195,6 @@ class Session:
         policy = policy_of(self._config)
         budgets = {one.spec.ref.id: one.budget for one in enlisted if one.budget is not None}
         dry_run = self._options.mode == "dry-run"
-        ports.outputs.notify(Event(kind="run.start", at=stage.clock.now(), text=f"run {self._run}"))
         try:
             for moment in stage.moments:
                 await stage.clock.wait_until(moment)
@@ -191,7 +205,6 @@ class Session:
                 await stage.clock.wait_until(stage.finale)
         finally:
             await self._last_look(ports, stage)
-            ports.outputs.notify(Event(kind="run.end", at=stage.clock.now(), text=f"run {self._run}"))
 
     async def _last_look(self, ports: Ports, stage: Stage) -> None:
         """What the account is worth after the last trades, also when the run was stopped; never for long."""
@@ -200,7 +213,7 @@ class Session:
                 await settle_only(ports, stage.book)
 
     @asynccontextmanager
-    async def _serving(self, stage: Stage, troupe: Troupe) -> AsyncIterator[None]:
+    async def _serving(self, stage: Stage, troupe: Troupe, ports: Ports) -> AsyncIterator[None]:
         """Be reachable: the identity file, the control socket, the signals."""
 
         async def status(_: Ask) -> Mapping[str, Any]:
@@ -214,6 +227,7 @@ class Session:
             seq = write_down(self._record, "state.kill", {"reason": ask.reason, "host": "alive"})
             await self._record.durable(seq)
             self._killed = ask.reason or "killed"
+            telling.halted(self._killed, ports)
             self._scope.cancel()
             return {"halted": True, "recorded": seq}
 

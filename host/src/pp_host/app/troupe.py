@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
-from pp_sdk.types import TEXT_MOST, Event
 
 from pp_host.app.roster import Enlisted
+from pp_host.app.telling import plugin_fall
 from pp_host.broker.table import Asker, Broker, Desk, Means
 from pp_host.errors import PluginError, Refused
 from pp_host.limits import LIMITS
@@ -16,13 +16,15 @@ from pp_host.ports import Clock, Record
 from pp_host.supervisor.hooks import PluginCaller
 from pp_host.supervisor.life import Life
 from pp_host.supervisor.outputs import OutputFan, OutputQueue
-from pp_host.supervisor.process import Ending
 from pp_host.supervisor.spec import PluginSpec
 from pp_host.supervisor.supervised import Supervised
 
 
 class Troupe:
-    """`caller` and `fan` are the plugins as the core's ports; `plugins` are in configured order."""
+    """`caller` and `fan` are the plugins as the core's ports; `plugins` are in configured order.
+
+    outputs_awaited: whether a cycle waits for outputs that fall behind, which is for runs in which time is not real.
+    """
 
     def __init__(
         self,
@@ -32,6 +34,7 @@ class Troupe:
         on_line: Callable[[str, str], None],
         *,
         advise_seconds: float,
+        outputs_awaited: bool,
     ) -> None:
         self._clock = clock
         broker = Broker(Means(clock, record))
@@ -43,7 +46,9 @@ class Troupe:
             for one in enlisted
         ]
         self._queues = [
-            OutputQueue(plugin, record) for plugin in self.plugins if plugin.spec.kind == "output"
+            OutputQueue(plugin, record, awaited=outputs_awaited)
+            for plugin in self.plugins
+            if plugin.spec.kind == "output"
         ]
         self.fan = OutputFan(self._queues)
         self._patience = anyio.CancelScope()
@@ -105,13 +110,11 @@ class Troupe:
             self.caller.admit(plugin)
         else:
             self.caller.dismiss(plugin)
-        if plugin.fall is not None and plugin.life in (Life.BACKOFF, Life.QUARANTINED):
-            self._tell_fall(plugin.spec.ref.id, plugin.life, plugin.fall)
-
-    def _tell_fall(self, plugin: str, life: Life, fall: Ending) -> None:
-        text = f"{plugin} {life}: {fall}"
-        fields: dict[str, int | str] = {"plugin": plugin, "outcome": fall.outcome.value}
-        self.fan.notify(Event(kind="plugin", at=self._clock.now(), text=text[:TEXT_MOST], fields=fields))
+        for queue in self._queues:
+            if queue.plugin is plugin:
+                queue.look()
+        if (fall := plugin_fall(plugin, self._clock.now())) is not None:
+            self.fan.notify(fall)
 
 
 def _desk(broker: Broker, spec: PluginSpec) -> Desk:

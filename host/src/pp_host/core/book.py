@@ -88,6 +88,7 @@ class Book:
     seen: the source that each market follows; markets on the last table or with money in them that this run
     saw open or holds, and has not settled
     selection: what the strategy selected last; None before it did
+    told: of markets in which money is at work, the best prices that outputs were told last
     """
 
     ledger: Ledger
@@ -96,6 +97,7 @@ class Book:
     bids: dict[tuple[str, str], int] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
     selection: Selection | None = None
+    told: dict[str, tuple[int | None, ...]] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
 
     def believed(self, sighting: Sighting) -> MarketTable:

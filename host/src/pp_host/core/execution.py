@@ -4,7 +4,7 @@ Laws: an intent is durable before the venue hears of it; after that nothing canc
 comes of it is written down and durable before anyone goes on. An answer that did not come, or does not fit
 the order, is doubt and keeps the reserve; only proof ends an order. "Not found" is proof of nothing unless
 the venue promises to refuse the order should it still arrive. The kill switch is read last thing before the
-send. A RecordError stops everything.
+send. A RecordError stops everything. Outputs are told of each step once it is written down.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import anyio
 import anyio.lowlevel
 
+from pp_host.core import telling
 from pp_host.core.entries import EVENT_OF, Ack, Booked, Done, Doubt, Intent, Status, Void
 from pp_host.core.ledger import Ledger, misfit
 from pp_host.errors import InDoubt, RecordError, VenueError
@@ -27,11 +28,12 @@ async def place(order: Order, ports: Ports, ledger: Ledger, *, cause: int) -> tu
 
     Cancelled before the send, it voids the order; afterwards the outcome is awaited and written all the same.
     """
-    if (reason := _hindrance(order, ports)) is not None:
-        void = Void(account=order.account, order=order.id, released=0, detail=reason, at=ports.clock.now())
-        await ports.record.durable(write(ports.record, ledger, void, cause=cause))
-        return ()
     intent = Intent.of(order, ports.clock.now())
+    if (reason := _hindrance(order, ports)) is not None:
+        void = Void(account=order.account, order=order.id, released=0, detail=reason, at=intent.at)
+        await ports.record.durable(write(ports.record, ledger, void, cause=cause))
+        telling.ended(intent, void, ports)
+        return ()
     if objection := ledger.objection(intent):
         raise RecordError(objection)
     seq = write(ports.record, ledger, intent, cause=cause)
@@ -84,6 +86,7 @@ async def _carry(order: Order, ports: Ports, ledger: Ledger, fills: list[Fill]) 
 
 async def _send(order: Order, ports: Ports, ledger: Ledger, fills: list[Fill]) -> int:
     """Submit within the deadline; the number of the entry that says what came of it."""
+    telling.sending(ledger.open[order.id].intent, ports)
     try:
         with anyio.fail_after(LIMITS.money.submit_seconds, shield=True):
             trades = await ports.venue.submit(order)
@@ -138,6 +141,7 @@ def _book(order: str, trades: Sequence[Fill], ports: Ports, ledger: Ledger, fill
     for trade in _new(trades, ledger):
         write(ports.record, ledger, trade, cause=acked)
         fills.append(trade)
+        telling.filled(trade, ledger, ports)
     pending = ledger.open[order]
     untouched = pending.shares == pending.intent.shares
     status: Status = "filled" if not pending.shares else "unfilled" if untouched else "partial"
@@ -157,18 +161,24 @@ def _done(
         detail=detail,
         at=ports.clock.now(),
     )
-    return write(ports.record, ledger, done, cause=pending.seq if cause is None else cause)
+    seq = write(ports.record, ledger, done, cause=pending.seq if cause is None else cause)
+    telling.ended(pending.intent, done, ports)
+    return seq
 
 
 def _void(order: str, detail: str, ports: Ports, ledger: Ledger) -> int:
     pending = ledger.open[order]
     released, at = pending.reserve, ports.clock.now()
     void = Void(account=ledger.account, order=order, released=released, detail=detail, at=at)
-    return write(ports.record, ledger, void, cause=pending.seq)
+    seq = write(ports.record, ledger, void, cause=pending.seq)
+    telling.ended(pending.intent, void, ports)
+    return seq
 
 
 def _doubt(order: str, detail: str, ports: Ports, ledger: Ledger) -> int:
     pending = ledger.open[order]
     reserved, at = pending.reserve, ports.clock.now()
     doubt = Doubt(account=ledger.account, order=order, reserved=reserved, detail=detail, at=at)
-    return ports.record.append("order.in_doubt", doubt, cause=pending.seq)
+    seq = ports.record.append("order.in_doubt", doubt, cause=pending.seq)
+    telling.ended(pending.intent, doubt, ports)
+    return seq

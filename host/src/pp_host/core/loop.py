@@ -32,9 +32,13 @@ async def cycle(
     nothing."""
     moment = await _begin(ports, book)
     moment = moment._replace(observed=await select(moment.observed, ports, book))
-    for answer in await ports.agents.decide(moment.observed):
+    telling.asking(ports)
+    answers = await ports.agents.decide(moment.observed)
+    telling.answered(answers, ports)
+    for answer in answers:
         budget = budgets.get(answer.plugin.id)
         for decision in answer.decisions:
+            await ports.outputs.room()
             wish = _wish(answer, decision, ports, book)
             state, now = _state(ports, book), ports.clock.now()
             verdict = judge(wish, moment.observed, book.ledger, policy, budget, state, run=book.run, now=now)
@@ -45,7 +49,6 @@ async def cycle(
             if not isinstance(verdict, Denied) and not dry_run:
                 fills = await place(verdict.order, ports, book.ledger, cause=cause)
                 book.tally.placed(fills)
-                telling.fills(fills, ports.outputs)
                 if fills:
                     moment = moment._replace(observed=revalued(moment.observed, book))
     return moment.observed
@@ -60,12 +63,15 @@ async def settle_only(ports: Ports, book: Book) -> Observed:
 async def _begin(ports: Ports, book: Book) -> Moment:
     """What every turn begins with: what is in doubt, what is seen, what has ended."""
     await recover(ports, book)
+    telling.observing(ports)
     held = tuple(sorted(book.ledger.markets()))
     sightings = await ports.sources.snapshot(SnapshotRequest(now=ports.clock.now(), held=held))
     moment = observe(sightings, book, ports.record, ports.clock.now())
     ports.venue.show(moment.observed.markets, moment.observed.now)
+    telling.observed(moment.observed, sightings, book, ports)
     observed, settlements = settle(moment.observed, book, ports.record)
-    telling.turn(observed, settlements, ports.outputs)
+    await telling.settled(settlements, moment.observed, ports)
+    await ports.outputs.room()
     return moment._replace(observed=observed)
 
 
@@ -80,6 +86,7 @@ async def recover(ports: Ports, book: Book) -> None:
         reason = f"orders in doubt: {', '.join(doubtful)}"[:1000]
         lowered = Lowered(account=book.ledger.account, state=book.state, reason=reason)
         await ports.record.durable(ports.record.append("state.kill", lowered))
+        telling.halted(reason, ports)
 
 
 async def _advised(

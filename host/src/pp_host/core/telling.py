@@ -1,18 +1,33 @@
 """What plugins are told: risk plugins about a proposed order, outputs about what has happened.
 
-Laws: outputs are told afterwards and cannot hold anything up; nothing told here is read back.
+Laws: outputs are told afterwards and cannot hold anything up; nothing told here is read back. Everything is told as it
+is: what a grant hides is taken out by whoever passes it on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
-from pp_sdk.types import TEXT_MOST, Event, Position, Proposal, RiskView
+from pp_sdk import events
+from pp_sdk.types import TEXT_MOST, Position, Proposal, RiskView
 
-from pp_host.core.entries import Decided, Judged
+from pp_host.core.book import Book
+from pp_host.core.entries import Decided, Done, Doubt, Intent, Judged, Void
 from pp_host.core.ledger import Ledger
-from pp_host.model import Fill, Observed, Order, Settlement
-from pp_host.ports import Outputs, Ports
+from pp_host.model import Fill, Observed, Order, Reason, Settlement, Sighting
+from pp_host.ports import Answer, Ports
+
+E = TypeVar("E", bound=events.Event)
+
+BREACHES = frozenset(
+    {
+        Reason.HALTED, Reason.REDUCING, Reason.ADVISER, Reason.ADVISER_SILENT, Reason.CASH, Reason.BUDGET_ORDER,
+        Reason.BUDGET_DAY, Reason.BUDGET_EXPOSURE, Reason.BUDGET_RATE, Reason.MAX_ORDER, Reason.MAX_MARKET,
+        Reason.MAX_EXPOSURE, Reason.MAX_POSITIONS, Reason.DAILY_LOSS, Reason.DRAWDOWN,
+    }
+)  # fmt: skip
+"""What guards the account: the other reasons say that a wish or its market was not fit for a trade."""
 
 
 def proposal(order: Order, observed: Observed, ledger: Ledger) -> tuple[Proposal, RiskView]:
@@ -42,56 +57,120 @@ def proposal(order: Order, observed: Observed, ledger: Ledger) -> tuple[Proposal
     return asked, view
 
 
-def turn(observed: Observed, settlements: Sequence[Settlement], outputs: Outputs) -> None:
-    rows, equity, cash = len(observed.markets), observed.equity, observed.cash
-    fields: dict[str, int | str] = {
-        "rows": rows,
-        "equity": equity,
-        "cash": cash,
-        "exposure": observed.exposure,
-    }
-    outputs.notify(Event(kind="cycle", at=observed.now, text=f"{rows} markets", fields=fields))
+def _told(kind: type[E], source: object, **others: Any) -> E:
+    """An event of `kind` with `others`, and else what has the same name in `source`."""
+    names = set(kind.__struct_fields__) - others.keys() - {"detail"}
+    return kind(**others, **{name: getattr(source, name) for name in names})
+
+
+# -- observe -------------------------------------------------------------------------------------------------
+
+
+def observing(ports: Ports) -> None:
+    """A cycle begins."""
+    ports.outputs.notify(events.ObserveStart(at=ports.clock.now()))
+
+
+def observed(seen: Observed, sightings: Sequence[Sighting], book: Book, ports: Ports) -> None:
+    """What was seen, and where best prices moved.
+
+    Only of markets in which money is at work: a table has thousands of rows that may all move in every cycle, these
+    are at most `max_positions`.
+    """
+    sources = tuple(sighting.source.id for sighting in sightings)
+    told = _told(events.ObserveEnd, seen, at=seen.now, sources=sources, markets=len(seen.markets))
+    ports.outputs.notify(told)
+    before, book.told = book.told, {}
+    for market in sorted(book.ledger.markets()):
+        row = seen.markets.get(market)
+        if row is None:
+            prices = before.get(market)
+        else:
+            prices = row.yes_bid, row.yes_ask, row.no_bid, row.no_ask
+            if before.get(market) != prices:
+                ports.outputs.notify(_told(events.MarketUpdate, row, at=seen.now, market=market))
+        if prices is not None:
+            book.told[market] = prices
+
+
+async def settled(settlements: Sequence[Settlement], before: Observed, ports: Ports) -> None:
+    """Each settlement of something that was held, and what became of those positions."""
     for paid in settlements:
-        fields = {
-            "market": paid.market,
-            "yes_payout": paid.yes_payout,
-            "payout": paid.payout,
-            "realised": paid.realised,
-        }
-        outputs.notify(Event(kind="settlement", at=paid.at, text=f"{paid.market} resolved", fields=fields))
+        lots = [lot for lot in before.holdings if lot.market == paid.market]
+        if lots:
+            await ports.outputs.room()
+            ports.outputs.notify(_told(events.Settlement, paid))
+        for lot in lots:
+            ports.outputs.notify(_told(events.PositionUpdate, lot, at=paid.at, shares=0, cost=0))
+
+
+# -- decide and judge ----------------------------------------------------------------------------------------
+
+
+def asking(ports: Ports) -> None:
+    """The agents are about to be asked."""
+    ports.outputs.notify(events.DecideStart(at=ports.clock.now(), agents=ports.agents.asked()))
+
+
+def answered(answers: Sequence[Answer], ports: Ports) -> None:
+    """They have answered, or not in time."""
+    who, wishes = tuple(one.plugin.id for one in answers), sum(len(one.decisions) for one in answers)
+    ports.outputs.notify(events.DecideEnd(at=ports.clock.now(), answered=who, decisions=wishes))
 
 
 def decision(decided: Decided, ports: Ports) -> None:
-    text = f"{decided.plugin} wishes to {decided.side} {decided.outcome} at probability {decided.probability}"
-    fields: dict[str, int | str] = {"plugin": decided.plugin, "market": decided.market, "side": decided.side}
-    ports.outputs.notify(Event(kind="decision", at=ports.clock.now(), text=text, fields=fields))
+    told = _told(events.DecisionMade, decided, at=ports.clock.now(), text=decided.rationale)
+    ports.outputs.notify(told)
 
 
 def verdict(judged: Judged, ports: Ports) -> None:
-    text = f"{judged.verdict} {judged.reason}: {judged.detail}" if judged.reason else judged.verdict
-    fields: dict[str, int | str] = {
-        "plugin": judged.plugin,
-        "market": judged.market,
-        "verdict": judged.verdict,
-        "reason": judged.reason,
-        "order": judged.order,
-        "shares": judged.shares,
-        "limit_price": judged.limit_price,
-    }
-    ports.outputs.notify(Event(kind="verdict", at=ports.clock.now(), text=text[:TEXT_MOST], fields=fields))
+    """A verdict, and that a limit was run into where it says so."""
+    at, text = ports.clock.now(), judged.detail[:TEXT_MOST]
+    limit_price = judged.limit_price if judged.order else None
+    ports.outputs.notify(_told(events.RiskCheck, judged, at=at, text=text, limit_price=limit_price))
+    if judged.reason in BREACHES:
+        ports.outputs.notify(_told(events.RiskBreach, judged, at=at, text=text))
 
 
-def fills(trades: Sequence[Fill], outputs: Outputs) -> None:
-    for trade in trades:
-        fields: dict[str, int | str] = {
-            "plugin": trade.plugin,
-            "order": trade.order,
-            "market": trade.market,
-            "outcome": trade.outcome,
-            "side": trade.side,
-            "shares": trade.shares,
-            "price": trade.price,
-            "amount": trade.amount,
-            "fee": trade.fee,
-        }
-        outputs.notify(Event(kind="fill", at=trade.at, text=f"{trade.side} {trade.outcome}", fields=fields))
+def halted(why: str, ports: Ports) -> None:
+    """Nothing is traded from here on; no wish of anybody's was the reason."""
+    told = events.RiskBreach(
+        at=ports.clock.now(),
+        plugin="",
+        market="",
+        verdict="denied",
+        reason=Reason.HALTED,
+        text=why[:TEXT_MOST],
+    )
+    ports.outputs.notify(told)
+
+
+# -- place ---------------------------------------------------------------------------------------------------
+
+
+def sending(intent: Intent, ports: Ports) -> None:
+    """The order goes to the venue now."""
+    ports.outputs.notify(_told(events.TradeStart, intent, at=ports.clock.now()))
+
+
+def filled(trade: Fill, ledger: Ledger, ports: Ports) -> None:
+    """A trade that was booked, and what its plugin holds now."""
+    ports.outputs.notify(_told(events.Fill, trade))
+    lots = {(lot.plugin, lot.outcome): lot for lot in ledger.held(trade.market)}
+    lot = lots.get((trade.plugin, trade.outcome))
+    shares, cost = (lot.shares, lot.cost) if lot else (0, 0)
+    ports.outputs.notify(_told(events.PositionUpdate, trade, shares=shares, cost=cost))
+
+
+def ended(intent: Intent, end: Done | Void | Doubt, ports: Ports) -> None:
+    """What became of an order, or that nobody knows."""
+    match end:
+        case Done(status="filled" | "partial" | "unfilled"):
+            told: events.Event = _told(
+                events.TradeEnd, intent, at=end.at, status=end.status, filled=end.filled
+            )
+        case _:
+            status = {Done: "rejected", Void: "void", Doubt: "in_doubt"}[type(end)]
+            text = end.detail[:TEXT_MOST]
+            told = _told(events.TradeError, intent, at=end.at, status=status, text=text)
+    ports.outputs.notify(told)

@@ -82,6 +82,10 @@ class PluginCaller:
         (one,) = await self._show("select", observed, observed.seq)
         return Picked(plugin=one.proxy.plugin.spec.ref, call=one.seq, scores=one.answer)
 
+    def asked(self) -> tuple[str, ...]:
+        who = [proxy.plugin.spec.ref.id for proxy in self._proxies("decide")]
+        return tuple(sorted(who, key=self._order.__getitem__))
+
     async def decide(self, observed: Observed) -> Sequence[Answer]:
         self._advised.clear()
         selection = observed.selection

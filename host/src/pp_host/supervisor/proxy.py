@@ -13,13 +13,13 @@ from typing import NamedTuple
 from msgspec.structs import replace
 from pp_sdk.hooks import hookimpl
 from pp_sdk.memfd import seal
+from pp_sdk.redaction import ratio
 from pp_sdk.table import MarketTable, TableError, narrow
 from pp_sdk.types import (
     MICRO,
     Account,
     Advice,
     Decision,
-    Event,
     Position,
     Proposal,
     RiskView,
@@ -30,8 +30,6 @@ from pp_sdk.wire import messages
 from pp_host.errors import PluginError
 from pp_host.model import Holding, Observed
 from pp_host.supervisor.supervised import Supervised
-
-INT64_MAX = 2**63 - 1
 
 
 class Segment(NamedTuple):
@@ -209,37 +207,5 @@ def risk_view(view: RiskView, precision: str | None) -> RiskView:
 
 
 def _ratio(amount: int, equity: int) -> int:
-    """`amount` in millionths of equity; where next to nothing is left the ratio stops at what the wire carries."""
-    return max(-INT64_MAX, min(amount * MICRO // max(equity, 1), INT64_MAX))
-
-
-MONEY_FIELDS = frozenset({"shares", "amount", "fee", "cash", "equity", "exposure", "payout", "realised"})
-PUBLIC_FIELDS = frozenset(
-    {
-        "market",
-        "outcome",
-        "side",
-        "price",
-        "limit_price",
-        "yes_payout",
-        "rows",
-        "plugin",
-        "order",
-        "verdict",
-        "reason",
-    }
-)
-
-
-def event_view(event: Event, detail: str, equity: int) -> Event:
-    """`event` with its amounts as granted: exact, in millionths of equity, or none. An unknown field is not told."""
-    if detail == "exact":
-        return event
-    kept = {name: value for name, value in event.fields.items() if name in PUBLIC_FIELDS}
-    if detail == "ratio":
-        kept |= {
-            name: _ratio(value, equity)
-            for name, value in event.fields.items()
-            if name in MONEY_FIELDS and isinstance(value, int)
-        }
-    return Event(kind=event.kind, at=event.at, text=event.kind, fields=kept)
+    """In millionths of an equity of at least one."""
+    return ratio(amount, max(equity, 1))

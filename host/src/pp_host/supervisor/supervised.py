@@ -38,7 +38,7 @@ class Supervised:
         self.life = Life.NEW
         self.calls = 0
         self.failures = 0
-        self.dropped = 0  # events an output was not told
+        self.dropped = 0  # events an output was not told, or failed on
         self.trouble: HostError | None = None
         self.pid = 0
         self.falls = 0  # endings that were not asked for
@@ -162,7 +162,7 @@ class Supervised:
             raise PluginGone(f"{self.spec.ref.id} is {self.life}")
         return await self._process.call(method, body, fds=fds)
 
-    def failed(self, hook: str, why: str, cause: int) -> None:
+    def failed(self, hook: str, why: str, cause: int | None) -> None:
         """A call, the record's entry `cause`, brought no good answer."""
         self.failures += 1
         self._record.append(

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, Struct
-from pp_sdk.types import MICRO, EventKind
+from pp_sdk.events import Detail, EventKind
+from pp_sdk.types import MICRO
 
 from pp_host.errors import OperatorError, Refused
 from pp_host.limits import LIMITS
@@ -22,7 +23,9 @@ from pp_host.limits import LIMITS
 # Named in the design of the manifest; refused by name until this host can enforce them.
 LATER = frozenset({"market.stream", "history.read", "net.http", "net.ws", "secret.use"})
 LATER |= {"llm.use", "plugin.call", "storage.kv", "code.native"}
-_DETAIL = ("none", "ratio", "exact")
+_DETAIL: tuple[str, ...] = get_args(Detail)
+
+EVENT_KINDS: tuple[str, ...] = get_args(EventKind)
 
 Micros = Annotated[int, Meta(ge=1, le=LIMITS.package.money_micros_max)]
 Reason = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -89,8 +92,8 @@ class RiskAdvise(_Asked, frozen=True, kw_only=True, tag="risk.advise"):
 class Notify(_Asked, frozen=True, kw_only=True, tag="notify"):
     """Be told of events after the fact; `events` None means every kind."""
 
-    events: Annotated[tuple[EventKind, ...], Meta(min_length=1, max_length=16)] | None = None
-    detail: Literal["none", "ratio", "exact"] = "none"
+    events: Annotated[tuple[EventKind, ...], Meta(min_length=1, max_length=len(EVENT_KINDS))] | None = None
+    detail: Detail = "none"
 
     def sentence(self) -> str:
         how = {"none": "without", "ratio": "with shares of the whole for", "exact": "with exact"}[self.detail]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn
 
 import msgspec
@@ -19,7 +20,7 @@ from pp_host.limits import LIMITS
 from pp_host.model import PLUGIN_ID
 from pp_host.trust import yamltext
 from pp_host.trust.briefs import read_briefs
-from pp_host.trust.capability import LATER, OFFERED, Capability, in_micros, use
+from pp_host.trust.capability import EVENT_KINDS, LATER, OFFERED, Capability, in_micros, use
 from pp_host.trust.schema import Schema, read_schema
 from pp_host.trust.version import RANGE, SEMVER, admits
 
@@ -77,6 +78,9 @@ RULES: dict[str, Rule] = {
     "risk": Rule(frozenset({"advise"}), frozenset({"market.read", "account.read", "risk.advise"})),
     "output": Rule(frozenset({"notify"}), frozenset({"notify"})),
 }
+
+
+EARLIER = {"cycle": "observe.end", "verdict": "risk.check"}  # what events were called before they had types
 
 
 class _Exact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -193,11 +197,26 @@ def _asked(document: yamltext.Document, at: int, asked: Any) -> Any:
             else f"no such capability: {name[:40]}"
         )
         document.fail(f"{place}.use", what, _offers(OFFERED))
+    if name == "notify" and isinstance(asked.get("events"), list):
+        _check_events(document, f"{place}.events", asked["events"])
     try:
         return in_micros(asked)
     except ValueError as error:
         key, _, what = str(error).partition(": ")
         document.fail(f"{place}.{key}", what)
+
+
+def _check_events(document: yamltext.Document, place: str, events: list[Any]) -> None:
+    for at, kind in enumerate(events):
+        if not isinstance(kind, str) or kind in EVENT_KINDS:
+            continue
+        if kind == "missed":
+            document.fail(
+                f"{place}[{at}]", "missed is told to every output that missed something", "remove it"
+            )
+        near = [EARLIER[kind]] if kind in EARLIER else get_close_matches(kind, EVENT_KINDS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"the kinds are: {', '.join(EVENT_KINDS)}"
+        document.fail(f"{place}[{at}]", f"no such event: {kind[:40]}", hint)
 
 
 def _check_offered(document: yamltext.Document, manifest: Manifest) -> None:

@@ -10,12 +10,15 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
+from pp_sdk.events import Detail
 from pp_sdk.table import CLOSED, RESOLVED, MarketTable, build
+from pp_sdk.testing.events import events
 from pp_sdk.testing.fake_host import FakeHost
 from pp_sdk.testing.markets import market, markets
 from pp_sdk.types import MICRO, NO, YES, Decision
+from pp_sdk.wire.connection import RemoteError
 
 
 class ContractError(AssertionError):
@@ -31,6 +34,17 @@ def check_agent(plugin: object, config: dict[str, Any] | None = None) -> None:
     first, second = _decisions(plugin, config), _decisions(twin, config)
     if first != second:
         raise ContractError("decide: the same observations brought different decisions")
+
+
+def check_output(plugin: object, config: dict[str, Any] | None = None) -> None:
+    """Tell an output one event of every kind, under each detail a grant can have; ContractError: it fails on one."""
+    with FakeHost(plugin, config) as host:
+        for detail in get_args(Detail):
+            for event in events(detail):
+                try:
+                    host.notify(event)
+                except RemoteError as error:
+                    raise ContractError(f"notify: {event.kind}, detail {detail}: {error}") from error
 
 
 def _decisions(plugin: object, config: dict[str, Any] | None) -> list[list[Decision]]:

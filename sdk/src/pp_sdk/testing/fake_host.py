@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from pp_sdk import __version__
 from pp_sdk.archive_import import ArchiveFinder, refuse_shadows
+from pp_sdk.events import Event
 from pp_sdk.host import attached
 from pp_sdk.memfd import seal
 from pp_sdk.session import HOOKS, Session
@@ -26,7 +27,6 @@ from pp_sdk.types import (
     Brief,
     Choice,
     Decision,
-    Event,
     Proposal,
     RiskView,
     SnapshotRequest,
@@ -41,6 +41,7 @@ from pp_sdk.wire.connection import (
     RequestReceived,
 )
 from pp_sdk.wire.messages import (
+    EVENTS_MOST,
     METHODS,
     PROTOCOL,
     Advise,
@@ -51,11 +52,15 @@ from pp_sdk.wire.messages import (
     Load,
     Loaded,
     LogWrite,
+    Notified,
+    Notify,
     Now,
     Select,
     Side,
     decode_body,
 )
+
+PATIENCE: Final = 100_000  # microseconds, as the host has it
 
 
 class FakeHost:
@@ -134,9 +139,15 @@ class FakeHost:
         advice: Advice = self._ask("advise", Advise(proposal=proposal, view=view))
         return advice
 
-    def notify(self, event: Event) -> None:
-        """Tell an output plugin."""
-        self._ask("notify", event)
+    def notify(self, *events: Event) -> None:
+        """Tell an output plugin, one event after the other. RemoteError: the first error that its hook raised."""
+        waiting = list(events)
+        while waiting:
+            body = Notify(events=waiting[:EVENTS_MOST], patience=PATIENCE)
+            reply: Notified = self._ask("notify", body)
+            if reply.failed:
+                raise RemoteError(Failure(code="plugin_error", message=reply.failed[0].message))
+            del waiting[: reply.handled]
 
     def call(self, method: str, body: Any) -> Any:
         """The plugin's side asks; used by pp_sdk.host."""

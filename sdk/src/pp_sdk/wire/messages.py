@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from pp_sdk.events import Event
 from pp_sdk.types import (
     MICRO,
     Account,
@@ -21,7 +22,6 @@ from pp_sdk.types import (
     Brief,
     Choice,
     Decision,
-    Event,
     Name,
     Proposal,
     RiskView,
@@ -35,9 +35,11 @@ Word = Annotated[str, Meta(max_length=255)]
 Line = Annotated[str, Meta(max_length=4000)]
 Time = Annotated[int, Meta(ge=0, le=2**62)]
 Size = Annotated[int, Meta(ge=1, le=2**32)]
-HookName = Literal["configure", "snapshot", "select", "score", "decide", "advise", "notify"]
+EVENTS_MOST: Final = 64  # of one notify; with every text at its longest they fit into a frame
+FAILED_CHARACTERS: Final = 500
 SELECTED_MOST: Final = 1024  # markets: with the longest ids a third of a frame
 Scores = Annotated[dict[Name, Annotated[int, Meta(ge=0, le=MICRO)]], Meta(max_length=SELECTED_MOST)]
+HookName = Literal["configure", "snapshot", "select", "score", "decide", "advise", "notify"]
 
 
 class Hello(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -115,6 +117,27 @@ class Advise(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     view: RiskView
 
 
+class Notify(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Events in order, for the hook one by one. After `patience` microseconds no further one is begun."""
+
+    events: Annotated[list[Event], Meta(min_length=1, max_length=EVENTS_MOST)]
+    patience: Time
+
+
+class HookFailed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The hook raised an error on the event at `index`."""
+
+    index: Annotated[int, Meta(ge=0, lt=EVENTS_MOST)]
+    message: Annotated[str, Meta(max_length=FAILED_CHARACTERS)]
+
+
+class Notified(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many of the events, from the first, the hook was called with, and where it failed; the rest come again."""
+
+    handled: Annotated[int, Meta(ge=1, le=EVENTS_MOST)]
+    failed: Annotated[list[HookFailed], Meta(max_length=EVENTS_MOST)]
+
+
 class Stop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Finish, answer, and leave."""
 
@@ -183,7 +206,7 @@ METHODS: Final[dict[str, Method]] = {
     "select": Method(Side.HOST, Select, Selected, _RUNNING, fds=1),
     "decide": Method(Side.HOST, Decide, Decided, _RUNNING, fds=1),
     "advise": Method(Side.HOST, Advise, Advice, _RUNNING),
-    "notify": Method(Side.HOST, Event, Done, _RUNNING),
+    "notify": Method(Side.HOST, Notify, Notified, _RUNNING),
     "stop": Method(Side.HOST, Stop, Done, _STOPPABLE, moves=State.STOPPING),
     "cancel": Method(Side.HOST, Cancel, None, _ALIVE),
     "log.write": Method(Side.PLUGIN, LogWrite, None, _ALIVE),
