@@ -6,6 +6,7 @@ __version__ = "0.1.0"
 
 from pp_sdk.hooks import hookimpl
 from pp_sdk.host import clock, log
+from pp_sdk.storage import files, kv
 from pp_sdk.table import CLOSED, OPEN, RESOLVED, MarketRow, MarketTable, Quote, Row, TableError, build
 from pp_sdk.types import (
     MICRO,
@@ -24,10 +25,11 @@ from pp_sdk.types import (
     SnapshotRequest,
     Veto,
 )
+from pp_sdk.wire.connection import RemoteError
 
 __all__ = [
     "CLOSED", "MICRO", "NO", "OPEN", "RESOLVED", "YES",
     "Account", "Advice", "Decision", "Event", "Keep", "MarketRow", "MarketTable", "Observation", "Position",
-    "Proposal", "Quote", "RiskView", "Row", "Shrink", "SnapshotRequest", "TableError", "Veto",
-    "build", "clock", "hookimpl", "log",
+    "Proposal", "Quote", "RemoteError", "RiskView", "Row", "Shrink", "SnapshotRequest", "TableError", "Veto",
+    "build", "clock", "files", "hookimpl", "kv", "log",
 ]  # fmt: skip

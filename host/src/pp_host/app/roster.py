@@ -16,7 +16,7 @@ from pp_host.config.sources import Sources
 from pp_host.core.policy import Budget
 from pp_host.errors import OperatorError, Refused
 from pp_host.home import Home
-from pp_host.limits import LIMITS
+from pp_host.limits import LIMITS, MIB
 from pp_host.model import PluginRef
 from pp_host.supervisor.spec import PluginSpec
 from pp_host.trust.admit import VerifiedPlugin
@@ -27,6 +27,8 @@ from pp_host.trust.capability import (
     MarketRead,
     Notify,
     RiskAdvise,
+    StorageAppend,
+    StorageKv,
 )
 from pp_host.trust.grants import Grant
 from pp_host.trust.schema import validate_config
@@ -38,10 +40,13 @@ NEEDED: Mapping[str, type[Capability]] = {"agent": MarketRead, "risk": RiskAdvis
 
 @dataclass(frozen=True, slots=True)
 class Enlisted:
-    """One plugin ready to start, and how much of the account its decisions may use; None: it may decide nothing."""
+    """One plugin ready to start, how much of the account its decisions may use (None: it may decide nothing), and how
+    many bytes of values and of lines it may keep."""
 
     spec: PluginSpec
     budget: Budget | None
+    value_bytes: int
+    line_bytes: int
 
 
 def enlist(home: Home, config: Config, ids: tuple[str, ...], *, level: str, seed: int) -> list[Enlisted]:
@@ -52,8 +57,15 @@ def enlist(home: Home, config: Config, ids: tuple[str, ...], *, level: str, seed
     enlisted = []
     for verified, grant, settings in _loaded(home, config, ids):
         outer = _deadline(config, verified.manifest.kind)
+        spec = _spec(verified, grant, settings, level, seed, outer)
+        values, lines = grant.held(StorageKv), grant.held(StorageAppend)
         enlisted.append(
-            Enlisted(_spec(verified, grant, settings, level, seed, outer), _budget(grant, config))
+            Enlisted(
+                spec,
+                _budget(grant, config),
+                value_bytes=values.mb * MIB if values else 0,
+                line_bytes=lines.mb * MIB if lines else 0,
+            )
         )
     return enlisted
 

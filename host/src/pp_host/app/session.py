@@ -23,6 +23,7 @@ import msgspec
 from pp_sdk.types import Event
 
 from pp_host.app.journal import Journal
+from pp_host.app.keeping import Cupboard, cupboard
 from pp_host.app.operator import COMMANDS, halt_reason, write_down
 from pp_host.app.options import RunOptions, View
 from pp_host.app.policy import policy_of
@@ -126,11 +127,17 @@ class Session:
     async def _play(self) -> dict[str, Any]:
         self._obey_halt()
         self._scope, self._look = anyio.CancelScope(), anyio.CancelScope(shield=True)
-        config, journal = self._config, self._journal
         enlisted = self._enlisted()
+        with cupboard(
+            self._home, enlisted, run=self._run, mode=str(self._options.mode), tape=bool(self._options.tape)
+        ) as kept:
+            return await self._staged(enlisted, kept)
+
+    async def _staged(self, enlisted: list[Enlisted], kept: Cupboard) -> dict[str, Any]:
+        config, journal = self._config, self._journal
         stage = stage_of(self._home, config, self._options, journal, run=self._run)
         advise = config.deadlines.advise_seconds
-        troupe = Troupe(enlisted, journal, stage.clock, self._view.line, advise_seconds=advise)
+        troupe = Troupe(enlisted, journal, stage.clock, self._view.line, advise_seconds=advise, kept=kept)
         ports = self._ports(stage, troupe)
         before = stage.book.ledger.marks.equity
         journal.append("host.start", {"pid": os.getpid(), "version": VERSION})
@@ -146,7 +153,7 @@ class Session:
                             await troupe.start()
                             await self._perform(ports, stage, enlisted)
                 finally:
-                    self._close_run(stage)
+                    self._close_run(stage, enlisted, kept)
         finally:
             stage.venue.close()
             with suppress(RecordError):  # what made it fail is on its way up already
@@ -298,10 +305,11 @@ class Session:
             "record": {"size": self._record.size, "root": self._record.root.hex()},
         }
 
-    def _close_run(self, stage: Stage) -> None:
+    def _close_run(self, stage: Stage, enlisted: list[Enlisted], kept: Cupboard) -> None:
         facts = account_facts(stage)
         totals = {name: facts[name] for name in TOTALS}
         with suppress(RecordError):
+            kept.tell_reads(enlisted, self._journal)
             self._journal.append("run.end", {"cycles": self._turns, **totals})
 
     def _facts(self, stage: Stage, troupe: Troupe, before: int) -> dict[str, Any]:

@@ -8,8 +8,11 @@ from contextlib import asynccontextmanager
 import anyio
 from pp_sdk.types import TEXT_MOST, Event
 
+from pp_host.app.keeping import Cupboard
 from pp_host.app.roster import Enlisted
-from pp_host.broker.table import Asker, Broker, Desk, Means
+from pp_host.broker.asker import Asker, Means
+from pp_host.broker.quota import PerCall
+from pp_host.broker.table import Broker, Desk
 from pp_host.errors import PluginError, Refused
 from pp_host.limits import LIMITS
 from pp_host.ports import Clock, Record
@@ -32,15 +35,16 @@ class Troupe:
         on_line: Callable[[str, str], None],
         *,
         advise_seconds: float,
+        kept: Cupboard,
     ) -> None:
         self._clock = clock
-        broker = Broker(Means(clock, record))
+        self._broker = Broker(Means(clock, record))
+        self._kept = kept
         self.caller = PluginCaller(
             record, [one.spec.ref.id for one in enlisted], advise_seconds=advise_seconds
         )
         self.plugins = [
-            Supervised(one.spec, record, clock, lambda spec: _desk(broker, spec), self._changed, on_line)
-            for one in enlisted
+            Supervised(one.spec, record, clock, self._desk, self._changed, on_line) for one in enlisted
         ]
         self._queues = [
             OutputQueue(plugin, record) for plugin in self.plugins if plugin.spec.kind == "output"
@@ -113,6 +117,13 @@ class Troupe:
         fields: dict[str, int | str] = {"plugin": plugin, "outcome": fall.outcome.value}
         self.fan.notify(Event(kind="plugin", at=self._clock.now(), text=text[:TEXT_MOST], fields=fields))
 
-
-def _desk(broker: Broker, spec: PluginSpec) -> Desk:
-    return Desk(broker, Asker(spec.ref, spec.grant))
+    def _desk(self, spec: PluginSpec) -> Desk:
+        plugin = next(one for one in self.plugins if one.spec is spec)
+        asker = Asker(
+            spec.ref,
+            spec.grant,
+            values=self._kept.values.get(spec.ref.id),
+            lines=self._kept.lines.get(spec.ref.id),
+            writes=PerCall(LIMITS.keep.writes_per_call, lambda: plugin.calls),
+        )
+        return Desk(self._broker, asker)

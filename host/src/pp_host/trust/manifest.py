@@ -73,6 +73,9 @@ RULES: dict[str, Rule] = {
 }
 
 
+OF_EVERY_KIND = frozenset({"storage.kv", "storage.append"})  # what it keeps shows it nothing new
+
+
 class _Exact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A mapping with these keys and no others."""
 
@@ -218,11 +221,11 @@ def _check_kind(document: yamltext.Document, manifest: Manifest) -> None:
             document.fail(f"hooks[{at}]", f"{hook} stands twice")
     asked = [use(capability) for capability in manifest.capabilities]
     for at, name in enumerate(asked):
-        if name not in rule.capabilities:
+        if name not in rule.capabilities | OF_EVERY_KIND:
             document.fail(
                 f"capabilities[{at}].use",
                 f"kind {manifest.kind} may not ask for {name}",
-                _offers(rule.capabilities),
+                _offers(rule.capabilities | OF_EVERY_KIND),
             )
         if name in asked[:at]:
             document.fail(
