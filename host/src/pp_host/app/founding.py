@@ -33,6 +33,7 @@ RESTING_AGENTS = (
     "dev.probablyprofit.agent-arbitrage",
 )
 RESTING_ADVISERS = ("dev.probablyprofit.risk-concentration", "dev.probablyprofit.risk-time")
+RESTING_OUTPUTS = ("dev.probablyprofit.output-file",)
 BUDGET = Budget(
     order_micros=50 * MICRO, day_micros=2000 * MICRO, exposure_micros=500 * MICRO, orders_per_minute=30
 )
@@ -50,7 +51,7 @@ def starting_plugins(seed: int = 7) -> dict[str, Plugin]:
 def resting_plugins() -> dict[str, Plugin]:
     """What a new home has installed and configured besides, and does not run before an operator enables it."""
     agents = dict.fromkeys(RESTING_AGENTS, Plugin(enabled=False, budget=BUDGET))
-    return {**agents, **dict.fromkeys(RESTING_ADVISERS, Plugin(enabled=False))}
+    return {**agents, **dict.fromkeys(RESTING_ADVISERS + RESTING_OUTPUTS, Plugin(enabled=False))}
 
 
 def found_home(path: Path | None, plugins: Mapping[str, Plugin] | None = None) -> Home:

@@ -28,6 +28,11 @@ def folders(home: Home, plugin: str) -> list[Path]:
     return [path for path in (lasting, *sorted(runs)) if os.path.lexists(path)]
 
 
+def left(home: Home, plugin: str) -> bool:
+    """Whether there is anything of a plugin's."""
+    return os.path.lexists(values_file(home, plugin)) or bool(folders(home, plugin))
+
+
 def kept(home: Home, plugin: str) -> dict[str, Any]:
     """Where a plugin's values and files are and how many bytes they have, of files those of every run."""
     found = [_measured(path) for path in folders(home, plugin)]

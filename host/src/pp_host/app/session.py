@@ -233,6 +233,8 @@ class Session:
         async def record(ask: Ask) -> Mapping[str, Any]:
             if ask.event not in COMMANDS:
                 raise Refused(f"a running host does not write down {ask.event!r} for others")
+            if ask.event == "plugin.remove" and troupe.has(str(ask.subject.get("id"))):
+                raise Refused(f"{ask.subject['id']}: this host runs it", hint="pp stop ends the host")
             seq = write_down(self._record, ask.event, ask.subject)
             await self._record.durable(seq)
             return {"recorded": seq}

@@ -78,6 +78,10 @@ class Troupe:
             await plugin.tried.wait()
         self._check_started()
 
+    def has(self, plugin: str) -> bool:
+        """Whether a plugin of this id takes part, in whatever state."""
+        return any(one.spec.ref.id == plugin for one in self.plugins)
+
     def hurry(self) -> None:
         """Do not wait any longer until the outputs have been told everything."""
         self._patience.cancel()

@@ -8,4 +8,13 @@ from pp_sdk.testing.markets import START, market, markets
 from pp_sdk.testing.storage import FakeStorage
 from pp_sdk.wire.connection import RemoteError
 
-__all__ = ["START", "ContractError", "FakeHost", "FakeStorage", "RemoteError", "check_agent", "market", "markets"]
+__all__ = [
+    "START",
+    "ContractError",
+    "FakeHost",
+    "FakeStorage",
+    "RemoteError",
+    "check_agent",
+    "market",
+    "markets",
+]

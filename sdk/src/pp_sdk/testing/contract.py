@@ -35,9 +35,7 @@ def check_agent(plugin: object, config: dict[str, Any] | None = None, *, kv_mb: 
         raise ContractError("decide: the same observations brought different decisions")
 
 
-def _decisions(
-    plugin: object, config: dict[str, Any] | None, storage: FakeStorage
-) -> list[list[Decision]]:
+def _decisions(plugin: object, config: dict[str, Any] | None, storage: FakeStorage) -> list[list[Decision]]:
     answers = []
     with FakeHost(plugin, config, storage=storage) as host:
         for table in _awkward_tables():

@@ -122,10 +122,10 @@ class FakeHost:
         assert isinstance(request, RequestReceived)
         asked = decode_body(request.body, METHODS[method].request)
         answer = Now(now=self.now) if method == "clock.now" else self.storage.answer(method, asked)
-        say = self._host.fail if isinstance(answer, Failure) else self._host.reply
-        (reply,) = self._plugin.receive(say(number, answer))
-        if isinstance(reply, ErrorReceived):
-            raise RemoteError(reply.failure)
+        if isinstance(answer, Failure):
+            self._plugin.receive(self._host.fail(number, answer))
+            raise RemoteError(answer)
+        (reply,) = self._plugin.receive(self._host.reply(number, answer))
         assert isinstance(reply, ReplyReceived)
         return decode_body(reply.body, METHODS[method].reply)
 

@@ -63,9 +63,7 @@ class FakeStorage:
         return KvValue(value=self.values.get(body.name))
 
     def _keys(self, body: KvKeys) -> KvPage:
-        found = sorted(
-            name for name in self.values if name.startswith(body.prefix) and name > body.after
-        )
+        found = sorted(name for name in self.values if name.startswith(body.prefix) and name > body.after)
         return KvPage(names=found[:KEYS_PAGE], more=len(found) > KEYS_PAGE)
 
     def _put(self, body: KvPut) -> Done | Failure:
