@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import anyio
 import pytest
+from pp_host.app.keeping import Cupboard
 from pp_host.app.troupe import Troupe
 from pp_host.limits import LIMITS
 from pp_host.supervisor.life import Life
@@ -41,7 +42,9 @@ class SlowOutput:
 
 
 def staged(output):
-    troupe = Troupe([], Record(), SimpleNamespace(now=lambda: 1), lambda *_: None, advise_seconds=5)
+    troupe = Troupe(
+        [], Record(), SimpleNamespace(now=lambda: 1), lambda *_: None, advise_seconds=5, kept=Cupboard()
+    )
     troupe._queues.append(OutputQueue(output, Record()))
     return troupe
 

@@ -13,7 +13,7 @@ import pp_sdk
 SOURCE = Path(pp_sdk.__file__).parents[1]
 VOCABULARY = """
     Account Advice CLOSED Decision Event Keep MICRO MarketRow MarketTable NO OPEN Observation Position Proposal Quote
-    RESOLVED RiskView Row Shrink SnapshotRequest TableError Veto YES build clock hookimpl log
+    RESOLVED RemoteError RiskView Row Shrink SnapshotRequest TableError Veto YES build clock files hookimpl kv log
 """
 
 
