@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import anyio
 import pytest
+from pp_host.app.keeping import Cupboard
 from pp_host.app.troupe import Troupe
 from pp_host.limits import LIMITS
 from pp_host.supervisor.life import Life
@@ -44,8 +45,15 @@ class SlowOutput:
 
 
 def staged(output):
-    clock = SimpleNamespace(now=lambda: 1)
-    troupe = Troupe([], Record(), clock, lambda *_: None, advise_seconds=5, outputs_awaited=False)
+    troupe = Troupe(
+        [],
+        Record(),
+        SimpleNamespace(now=lambda: 1),
+        lambda *_: None,
+        advise_seconds=5,
+        outputs_awaited=False,
+        kept=Cupboard(),
+    )
     troupe._queues.append(OutputQueue(output, Record(), awaited=False))
     return troupe
 

@@ -125,6 +125,18 @@ class MoneyLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeepLimits:
+    """What a plugin may keep on the host's side; the wire's own bounds are in pp_sdk."""
+
+    values_mb_max: int = 64  # the most a manifest may ask for; a dry run holds a copy of it in memory
+    lines_mb_max: int = 4096  # the most a manifest may ask for
+    files: int = 4096  # of one plugin: eleven years at one a day
+    writes_per_call: int = (
+        16  # each is an entry: the record grows with the calls, not with a plugin's appetite
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ControlLimits:
     file_bytes: int = 4 * KIB  # the latch: a reason of 500 characters, whatever their spelling
     frame_seconds: float = 5.0  # to send one request, or to take one answer
@@ -143,6 +155,7 @@ class Limits:
     supervision: SupervisionLimits = SupervisionLimits()
     package: PackageLimits = PackageLimits()
     record: RecordLimits = RecordLimits()
+    keep: KeepLimits = KeepLimits()
     control: ControlLimits = ControlLimits()
     money: MoneyLimits = MoneyLimits()
 

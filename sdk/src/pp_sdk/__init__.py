@@ -27,6 +27,7 @@ from pp_sdk.events import (
 )
 from pp_sdk.hooks import hookimpl
 from pp_sdk.host import clock, log
+from pp_sdk.storage import files, kv
 from pp_sdk.table import CLOSED, OPEN, RESOLVED, MarketRow, MarketTable, Quote, Row, TableError, build
 from pp_sdk.types import (
     MICRO,
@@ -45,12 +46,14 @@ from pp_sdk.types import (
     SnapshotRequest,
     Veto,
 )
+from pp_sdk.wire.connection import RemoteError
 
 __all__ = [
     "CLOSED", "MICRO", "NO", "OPEN", "RESOLVED", "YES",
     "Account", "Advice", "Brief", "DecideEnd", "DecideStart", "Decision", "DecisionMade", "Event", "Fill", "Keep",
     "MarketRow", "MarketTable", "MarketUpdate", "Missed", "Observation", "ObserveEnd", "ObserveStart", "PluginFall",
-    "Position", "PositionUpdate", "Proposal", "Quote", "RiskBreach", "RiskCheck", "RiskView", "Row", "RunEnd",
-    "RunStart", "Settlement", "Shrink", "SnapshotRequest", "TableError", "TradeEnd", "TradeError", "TradeStart", "Veto",
-    "build", "clock", "hookimpl", "log",
+    "Position", "PositionUpdate", "Proposal", "Quote", "RemoteError", "RiskBreach", "RiskCheck", "RiskView", "Row",
+    "RunEnd", "RunStart", "Settlement", "Shrink", "SnapshotRequest", "TableError", "TradeEnd", "TradeError",
+    "TradeStart", "Veto",
+    "build", "clock", "files", "hookimpl", "kv", "log",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a plugin may ask of its host, from anywhere in its code: `log` and `clock`.
+"""What a plugin may ask of its host, from anywhere in its code: `log` and `clock` here, more in `pp_sdk.storage`.
 
 Laws: one process runs one plugin, so there is one current host, and only the runner (or the fake host of a
 test) sets it. Without one, asking is an error: nothing here quietly falls back to the machine's own clock.

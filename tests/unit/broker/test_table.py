@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec import Raw, Struct
+from pp_host.broker.asker import Asker, Means
 from pp_host.broker.quota import TokenBucket
-from pp_host.broker.table import EVENTS, REQUESTS, Asker, Broker, Means
+from pp_host.broker.table import EVENTS, REQUESTS, Broker
 from pp_host.errors import PluginViolation, RequestRefused
 from pp_host.limits import LIMITS
 from pp_host.model import PluginRef

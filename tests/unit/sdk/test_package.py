@@ -14,8 +14,8 @@ SOURCE = Path(pp_sdk.__file__).parents[1]
 VOCABULARY = """
     Account Advice Brief CLOSED DecideEnd DecideStart Decision DecisionMade Event Fill Keep MICRO MarketRow MarketTable
     MarketUpdate Missed NO OPEN Observation ObserveEnd ObserveStart PluginFall Position PositionUpdate Proposal Quote
-    RESOLVED RiskBreach RiskCheck RiskView Row RunEnd RunStart Settlement Shrink SnapshotRequest TableError TradeEnd
-    TradeError TradeStart Veto YES build clock hookimpl log
+    RESOLVED RemoteError RiskBreach RiskCheck RiskView Row RunEnd RunStart Settlement Shrink SnapshotRequest TableError
+    TradeEnd TradeError TradeStart Veto YES build clock files hookimpl kv log
 """
 
 

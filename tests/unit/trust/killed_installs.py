@@ -30,7 +30,7 @@ def opened(home: Path) -> Store:
     """The store as the command line opens it; `record` in the home stands for the record."""
     store = Store(home / "store", home / "grants")
     record = home / "record"
-    store.finish(lambda: {ID: record.read_text()} if record.exists() else {})
+    store.finish(lambda: {ID: record.read_text()} if record.exists() else {}, lambda plugin: None)
     return store
 
 

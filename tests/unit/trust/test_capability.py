@@ -127,6 +127,8 @@ def test_strange_numbers_are_no_dollars(value):
         (cap.RiskAdvise(reason="x"), "Shrinks or vetoes proposed trades; can never enlarge one."),
         (cap.Notify(reason="x"), "Is told afterwards of every kind of event, without amounts."),
         (cap.Notify(reason="x", events=("fill",), detail="exact"), "Is told afterwards of fill, with exact amounts."),
+        (cap.StorageKv(reason="x", mb=4), "Keeps up to 4 MB of data of its own on this machine, from run to run."),
+        (cap.StorageAppend(reason="x", mb=256), "Writes up to 256 MB of lines to files in a folder of its own on this machine."),
     ],
 )  # fmt: skip
 def test_sentences(capability, sentence):
@@ -134,6 +136,7 @@ def test_sentences(capability, sentence):
 
 
 def test_every_offered_capability_has_its_name():
-    assert {"market.read", "account.read", "decision.propose", "risk.advise", "notify"} == cap.OFFERED
+    trading = {"market.read", "account.read", "decision.propose", "risk.advise", "notify"}
+    assert trading | {"storage.kv", "storage.append"} == cap.OFFERED
     assert cap.OFFERED.isdisjoint(cap.LATER)
     assert cap.use(OPEN) == "decision.propose"

@@ -117,9 +117,9 @@ MALFORMED = [
      "offered here: decide"),
     ("hooks: [decide]", "hooks: [decide, decide]", "plugin.yaml:12: hooks[1]: decide stands twice", ""),
     ("use: market.read", "use: net.http", "plugin.yaml:14: capabilities[0].use: net.http is not offered by this host version",
-     "offered here: account.read, decision.propose, market.read, notify, risk.advise"),
+     "offered here: account.read, decision.propose, market.read, notify, risk.advise, storage.append, storage.kv"),
     ("use: market.read", "use: market.reed", "plugin.yaml:14: capabilities[0].use: no such capability: market.reed",
-     "offered here: account.read, decision.propose, market.read, notify, risk.advise"),
+     "offered here: account.read, decision.propose, market.read, notify, risk.advise, storage.append, storage.kv"),
     ("use: market.read", "use: 5", "plugin.yaml:14: capabilities[0].use: expected text, got a whole number", "put text in quotes"),
     ("use: market.read, ", "", "plugin.yaml:14: capabilities[0]: the key 'use' is missing", "add it"),
     (', reason: "proposes trades"', "", "plugin.yaml:15: capabilities[1]: the key 'reason' is missing", "add it"),
@@ -157,6 +157,24 @@ MALFORMED = [
 @pytest.mark.parametrize(("old", "new", "message", "hint"), MALFORMED)
 def test_one_clear_line(edited, old, new, message, hint):
     assert refusal(edited(old, new)) == (message, hint)
+
+
+ASKS = {"source": "snapshot", "agent": "decide", "risk": "advise", "output": "notify"}
+
+
+@pytest.mark.parametrize(("kind", "hook"), ASKS.items())
+def test_every_kind_may_ask_to_keep_things(edited, kind, hook):
+    text = (
+        edited("kind: agent", f"kind: {kind}")["plugin.yaml"]
+        .decode()
+        .replace("hooks: [decide]", f"hooks: [{hook}]")
+    )
+    asked = '  - {use: storage.kv, mb: 4, reason: "x"}\n  - {use: storage.append, mb: 1, reason: "x"}\n'
+    start, end = text.index("  - {use: market.read"), text.index("limits:")
+    read = manifest.parse((text[:start] + asked + text[end:]).encode())
+    assert [one.mb for one in read.capabilities] == [4, 1]
+    with pytest.raises(OperatorError, match=r"capabilities\[0\]\.mb: expected a whole number <= 64"):
+        manifest.parse((text[:start] + asked.replace("mb: 4", "mb: 65") + text[end:]).encode())
 
 
 def test_a_long_word_is_not_repeated_in_full(edited):

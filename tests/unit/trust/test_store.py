@@ -224,6 +224,73 @@ def test_killed_at_any_step_it_is_the_old_or_the_new(store, bring, ship, edited,
     assert {step["again"] for step in steps} == {"1.5.0"}
 
 
+# --- removed ---
+
+
+def test_removed_it_is_gone_and_what_it_kept_with_it(store, bring, source, trust):
+    bring(source)
+    did = []
+    store.remove(ID, keep_data=False, record=lambda: did.append("recorded"), erase=did.append)
+    assert did == ["recorded", ID], "the record decides, and comes first"
+    assert not list(store.packages.iterdir())
+    assert not list(store.grants.iterdir())
+    with pytest.raises(OperatorError, match="not installed"):
+        store.load(ID, trust)
+    bring(source)
+
+
+def test_what_it_kept_may_stay(store, bring, source):
+    bring(source)
+    store.remove(ID, keep_data=True, record=lambda: None, erase=lambda plugin: pytest.fail("erased"))
+    assert not list(store.grants.iterdir())
+
+
+def test_a_removal_that_is_not_recorded_takes_nothing(store, bring, source, trust):
+    offer = bring(source)
+
+    def full():
+        raise OperatorError("the record is full")
+
+    erased = []
+    with pytest.raises(OperatorError, match="the record is full"):
+        store.remove(ID, keep_data=False, record=full, erase=erased.append)
+    store.finish(lambda: {ID: offer.grant.file_digest}, erased.append)
+    assert store.load(ID, trust)[1] == offer.grant
+    assert erased == []
+    assert [path.name for path in store.grants.iterdir()] == [f"{ID}.json"]
+
+
+def test_only_the_plugin_that_was_removed_is_taken_away(store, bring, source, edited):
+    bring(source)
+    bring(edited(f"id: {ID}", "id: org.example.other"), name="org.example.other-1.4.0.ppz")
+    store.remove(ID, keep_data=False, record=lambda: None, erase=lambda plugin: None)
+    assert [grant.id for grant in store.installed()] == ["org.example.other"]
+    assert len(list(store.packages.iterdir())) == 2
+
+
+@pytest.mark.parametrize(("how", "steps"), [("erase", 12), ("keep", 9)])
+def test_killed_at_any_step_it_is_there_or_gone(store, bring, source, tmp_path, how, steps):
+    bring(source)
+    home = tmp_path / "home"
+    (home / "data").mkdir(parents=True)
+    (home / "data" / "kept").touch()
+    for folder in (store.packages, store.grants):
+        folder.rename(home / folder.name)
+    script = Path(__file__).with_name("killed_removals.py")
+    done = subprocess.run(
+        [sys.executable, script, home, how, str(steps)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    there = {"installed": True, "data": True, "packages": 1, "marks": []}
+    gone = {"installed": False, "data": how == "keep", "packages": 0, "marks": []}
+    told = [{name: one[name] for name in there} for one in found]
+    before = told.index(gone)
+    assert before > 1
+    assert told == [there] * before + [gone] * (steps - before), "never anything in between"
+    assert [one["finished"] for one in found] == [False] * (steps - 1) + [True]
+
+
 def test_grants_are_frozen(bring, source):
     offer = bring(source)
     with pytest.raises(AttributeError):

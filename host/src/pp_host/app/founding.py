@@ -34,6 +34,7 @@ RESTING_AGENTS = (
 )
 RESTING_ADVISERS = ("dev.probablyprofit.risk-concentration", "dev.probablyprofit.risk-time")
 RESTING_STRATEGY = "dev.probablyprofit.strategy-words"
+RESTING_OUTPUTS = ("dev.probablyprofit.output-file",)
 BUDGET = Budget(
     order_micros=50 * MICRO, day_micros=2000 * MICRO, exposure_micros=500 * MICRO, orders_per_minute=30
 )
@@ -52,7 +53,8 @@ def resting_plugins() -> dict[str, Plugin]:
     """What a new home has installed and configured besides, and does not run before an operator enables it."""
     agents = dict.fromkeys(RESTING_AGENTS, Plugin(enabled=False, budget=BUDGET))
     strategy = {RESTING_STRATEGY: Plugin(enabled=False, brief="value")}
-    return {**agents, **dict.fromkeys(RESTING_ADVISERS, Plugin(enabled=False)), **strategy}
+    others = dict.fromkeys(RESTING_ADVISERS + RESTING_OUTPUTS, Plugin(enabled=False))
+    return {**agents, **strategy, **others}
 
 
 def found_home(path: Path | None, plugins: Mapping[str, Plugin] | None = None) -> Home:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from pp_host.app.kept import erase
 from pp_host.control import Ask, ask
 from pp_host.errors import NoHost, RecordError
 from pp_host.home import Home
@@ -18,9 +19,14 @@ from pp_host.record.log import Record
 from pp_host.record.note import Verifier, load_key, load_verifier, vkey_path
 from pp_host.record.reader import RecordReader
 from pp_host.trust.grants import Grant
-from pp_host.trust.store import Store
+from pp_host.trust.store import REMOVED, Store
 
-COMMANDS = {"plugin.install": "allow", "plugin.refused": "deny", "trust.add": "allow"}
+COMMANDS = {
+    "plugin.install": "allow",
+    "plugin.refused": "deny",
+    "plugin.remove": "allow",
+    "trust.add": "allow",
+}
 """What a command writes down while a host may be running, and the verdict it stands for."""
 
 
@@ -49,16 +55,19 @@ def install_subject(grant: Grant) -> dict[str, Any]:
 
 
 def store_of(home: Home) -> Store:
-    """The home's store; an installation that was interrupted is finished or dropped, as the record tells."""
+    """The home's store; an installation or removal that was interrupted is finished or dropped, as the record tells."""
     store = Store(home.store, home.grants)
-    store.finish(lambda: recorded_grants(home))
+    store.finish(lambda: recorded_grants(home), lambda plugin: erase(home, plugin))
     return store
 
 
 def recorded_grants(home: Home) -> dict[str, str]:
-    """Id to digest of the last grant in the record: a grant file that was swapped since is noticed."""
+    """Id to digest of the last grant in the record, or REMOVED: a grant file that was swapped since is noticed."""
     with RecordReader.open(home.state) as reader:
-        return {e.subject["id"]: e.subject["grant"] for e in reader.entries(("plugin.install",))}
+        return {
+            entry.subject["id"]: entry.subject["grant"] if entry.event == "plugin.install" else REMOVED
+            for entry in reader.entries(("plugin.install", "plugin.remove"))
+        }
 
 
 def record_operator(home: Home, event: str, subject: Mapping[str, Any]) -> int:

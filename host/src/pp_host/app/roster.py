@@ -16,7 +16,7 @@ from pp_host.config.sources import Sources
 from pp_host.core.policy import Budget
 from pp_host.errors import OperatorError, Refused
 from pp_host.home import Home
-from pp_host.limits import LIMITS
+from pp_host.limits import LIMITS, MIB
 from pp_host.model import PluginRef
 from pp_host.supervisor.spec import PluginSpec
 from pp_host.trust.admit import VerifiedPlugin
@@ -28,6 +28,8 @@ from pp_host.trust.capability import (
     MarketRead,
     Notify,
     RiskAdvise,
+    StorageAppend,
+    StorageKv,
 )
 from pp_host.trust.grants import Grant
 from pp_host.trust.schema import validate_config
@@ -46,10 +48,13 @@ BRIEFED = frozenset({"strategy", "agent"})
 
 @dataclass(frozen=True, slots=True)
 class Enlisted:
-    """One plugin ready to start, and how much of the account its decisions may use; None: it may decide nothing."""
+    """One plugin ready to start, how much of the account its decisions may use (None: it may decide nothing), and how
+    many bytes of values and of lines it may keep."""
 
     spec: PluginSpec
     budget: Budget | None
+    value_bytes: int
+    line_bytes: int
 
 
 class Loaded(NamedTuple):
@@ -72,7 +77,15 @@ def enlist(home: Home, config: Config, ids: tuple[str, ...], *, level: str, seed
     for one in loaded:
         kind = one.verified.manifest.kind
         spec = _spec(one, level, seed, _deadline(config, kind), brief if kind in BRIEFED else None)
-        enlisted.append(Enlisted(spec, _budget(one.grant, config)))
+        values, lines = one.grant.held(StorageKv), one.grant.held(StorageAppend)
+        enlisted.append(
+            Enlisted(
+                spec,
+                _budget(one.grant, config),
+                value_bytes=values.mb * MIB if values else 0,
+                line_bytes=lines.mb * MIB if lines else 0,
+            )
+        )
     return enlisted
 
 

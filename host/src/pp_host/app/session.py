@@ -22,6 +22,7 @@ import anyio
 import msgspec
 
 from pp_host.app.journal import Journal
+from pp_host.app.keeping import Cupboard, cupboard
 from pp_host.app.operator import COMMANDS, halt_reason, write_down
 from pp_host.app.options import RunOptions, View
 from pp_host.app.policy import policy_of
@@ -128,8 +129,14 @@ class Session:
     async def _play(self) -> dict[str, Any]:
         self._obey_halt()
         self._scope, self._look = anyio.CancelScope(), anyio.CancelScope(shield=True)
-        config, journal = self._config, self._journal
         enlisted = self._enlisted()
+        with cupboard(
+            self._home, enlisted, run=self._run, mode=str(self._options.mode), tape=bool(self._options.tape)
+        ) as kept:
+            return await self._staged(enlisted, kept)
+
+    async def _staged(self, enlisted: list[Enlisted], kept: Cupboard) -> dict[str, Any]:
+        config, journal = self._config, self._journal
         stage = stage_of(self._home, config, self._options, journal, run=self._run)
         advise = config.deadlines.advise_seconds
         virtual = isinstance(stage.clock, VirtualClock)
@@ -140,6 +147,7 @@ class Session:
             self._view.line,
             advise_seconds=advise,
             outputs_awaited=virtual,
+            kept=kept,
         )
         ports = self._ports(stage, troupe)
         before = stage.book.ledger.marks.equity
@@ -161,7 +169,7 @@ class Session:
                         finally:
                             ports.outputs.notify(run_end(self._run, self._turns, stage))
                 finally:
-                    self._close_run(stage)
+                    self._close_run(stage, enlisted, kept)
         finally:
             stage.venue.close()
             with suppress(RecordError):  # what made it fail is on its way up already
@@ -241,6 +249,8 @@ class Session:
         async def record(ask: Ask) -> Mapping[str, Any]:
             if ask.event not in COMMANDS:
                 raise Refused(f"a running host does not write down {ask.event!r} for others")
+            if ask.event == "plugin.remove" and troupe.has(str(ask.subject.get("id"))):
+                raise Refused(f"{ask.subject['id']}: this host runs it", hint="pp stop ends the host")
             seq = write_down(self._record, ask.event, ask.subject)
             await self._record.durable(seq)
             return {"recorded": seq}
@@ -314,10 +324,11 @@ class Session:
             "record": {"size": self._record.size, "root": self._record.root.hex()},
         }
 
-    def _close_run(self, stage: Stage) -> None:
+    def _close_run(self, stage: Stage, enlisted: list[Enlisted], kept: Cupboard) -> None:
         facts = account_facts(stage)
         totals = {name: facts[name] for name in TOTALS}
         with suppress(RecordError):
+            kept.tell_reads(enlisted, self._journal)
             self._journal.append("run.end", {"cycles": self._turns, **totals})
 
     def _facts(self, stage: Stage, troupe: Troupe, before: int) -> dict[str, Any]:

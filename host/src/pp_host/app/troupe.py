@@ -7,9 +7,12 @@ from contextlib import asynccontextmanager
 
 import anyio
 
+from pp_host.app.keeping import Cupboard
 from pp_host.app.roster import Enlisted
 from pp_host.app.telling import plugin_fall
-from pp_host.broker.table import Asker, Broker, Desk, Means
+from pp_host.broker.asker import Asker, Means
+from pp_host.broker.quota import PerCall
+from pp_host.broker.table import Broker, Desk
 from pp_host.errors import PluginError, Refused
 from pp_host.limits import LIMITS
 from pp_host.ports import Clock, Record
@@ -35,15 +38,16 @@ class Troupe:
         *,
         advise_seconds: float,
         outputs_awaited: bool,
+        kept: Cupboard,
     ) -> None:
         self._clock = clock
-        broker = Broker(Means(clock, record))
+        self._broker = Broker(Means(clock, record))
+        self._kept = kept
         self.caller = PluginCaller(
             record, [one.spec.ref.id for one in enlisted], advise_seconds=advise_seconds
         )
         self.plugins = [
-            Supervised(one.spec, record, clock, lambda spec: _desk(broker, spec), self._changed, on_line)
-            for one in enlisted
+            Supervised(one.spec, record, clock, self._desk, self._changed, on_line) for one in enlisted
         ]
         self._queues = [
             OutputQueue(plugin, record, awaited=outputs_awaited)
@@ -78,6 +82,10 @@ class Troupe:
         for plugin in self.plugins:
             await plugin.tried.wait()
         self._check_started()
+
+    def has(self, plugin: str) -> bool:
+        """Whether a plugin of this id takes part, in whatever state."""
+        return any(one.spec.ref.id == plugin for one in self.plugins)
 
     def hurry(self) -> None:
         """Do not wait any longer until the outputs have been told everything."""
@@ -116,6 +124,13 @@ class Troupe:
         if (fall := plugin_fall(plugin, self._clock.now())) is not None:
             self.fan.notify(fall)
 
-
-def _desk(broker: Broker, spec: PluginSpec) -> Desk:
-    return Desk(broker, Asker(spec.ref, spec.grant))
+    def _desk(self, spec: PluginSpec) -> Desk:
+        plugin = next(one for one in self.plugins if one.spec is spec)
+        asker = Asker(
+            spec.ref,
+            spec.grant,
+            values=self._kept.values.get(spec.ref.id),
+            lines=self._kept.lines.get(spec.ref.id),
+            writes=PerCall(LIMITS.keep.writes_per_call, lambda: plugin.calls),
+        )
+        return Desk(self._broker, asker)

@@ -1,4 +1,4 @@
-"""A token bucket on a monotonic clock."""
+"""How often: a token bucket on a monotonic clock, and a number for each call, which no clock changes."""
 
 from __future__ import annotations
 
@@ -34,4 +34,26 @@ class TokenBucket:
         if amount > self._tokens:
             return False
         self._tokens -= amount
+        return True
+
+
+class PerCall:
+    """`most` for each call that the host makes of the plugin, by `calls`, which counts them.
+
+    On a tape the same calls bring the same answers, however fast it plays.
+    """
+
+    def __init__(self, most: int, calls: Callable[[], int]) -> None:
+        self._most = most
+        self._calls = calls
+        self._call = calls()
+        self._left = most
+
+    def take(self) -> bool:
+        """Take one; False when there is none left of this call's."""
+        if self._call != (call := self._calls()):
+            self._call, self._left = call, self._most
+        if not self._left:
+            return False
+        self._left -= 1
         return True

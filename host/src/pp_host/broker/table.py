@@ -9,43 +9,16 @@ by `answer_clock_now`, an event `log.write` is heard by `hear_log_write`.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from msgspec import Raw, Struct
 from pp_sdk.wire import messages
 from pp_sdk.wire.messages import decode_body
 
-from pp_host.broker.quota import TokenBucket
+from pp_host.broker import keeping
+from pp_host.broker.asker import Asker, Means
 from pp_host.errors import PluginViolation, RequestRefused
 from pp_host.limits import LIMITS
-from pp_host.model import PluginRef
-from pp_host.ports import Clock, Record
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks: the connection is the identity, so this is never taken from a message."""
-
-    plugin: PluginRef
-    grant: str
-    messages: TokenBucket = field(
-        default_factory=lambda: TokenBucket.a_second(LIMITS.wire.requests_per_second)
-    )
-    log_bytes: TokenBucket = field(
-        default_factory=lambda: TokenBucket.a_minute(LIMITS.wire.log_bytes_per_minute)
-    )
-    refusals: TokenBucket = field(
-        default_factory=lambda: TokenBucket.a_minute(LIMITS.wire.refusals_per_minute)
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What the handlers work with."""
-
-    clock: Clock
-    record: Record
-
 
 Hear = Callable[[Means, Asker, Raw], None]
 Answer = Callable[[Means, Asker, Raw], Awaitable[Struct]]
@@ -69,7 +42,14 @@ async def answer_clock_now(means: Means, asker: Asker, body: Raw) -> Struct:
 
 
 EVENTS: Mapping[str, Hear] = {"log.write": hear_log_write}
-REQUESTS: Mapping[str, Answer] = {"clock.now": answer_clock_now}
+REQUESTS: Mapping[str, Answer] = {
+    "clock.now": answer_clock_now,
+    "kv.get": keeping.answer_kv_get,
+    "kv.put": keeping.answer_kv_put,
+    "kv.delete": keeping.answer_kv_delete,
+    "kv.keys": keeping.answer_kv_keys,
+    "file.append": keeping.answer_file_append,
+}
 
 
 class Broker:
@@ -103,7 +83,7 @@ class Broker:
                 "capability.deny",
                 {"method": method, "code": refusal.code},
                 plugin=asker.plugin,
-                capability=method,
+                capability=keeping.NEEDED.get(method, method),
                 verdict="deny",
                 rule=asker.grant,
             )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from pp_host.cli.output import folding, printable
 
@@ -47,6 +48,19 @@ def draw_plugin(console: Console, plugin: VerifiedPlugin, grant: Grant) -> None:
         )
         for line in brief.text.rstrip("\n").split("\n"):
             console.print(Text(f"  {printable(line)}"))
+
+
+def draw_kept(console: Console, grant: Grant, found: Mapping[str, Any]) -> None:
+    """Where the plugin keeps things, and how much, as far as it may."""
+    from rich.text import Text
+
+    from pp_host.trust.capability import StorageAppend, StorageKv
+
+    if grant.held(StorageKv):
+        console.print(Text(printable(f"values: {found['value_bytes']} bytes in {found['values']}")))
+    if grant.held(StorageAppend):
+        sizes = f"{found['files']} of {found['file_bytes']} bytes, those of the runs included"
+        console.print(Text(printable(f"files: {sizes}, in {found['folder']}")))
 
 
 def draw_installed(console: Console, grants: list[Grant]) -> None:

@@ -1,4 +1,4 @@
-"""`pp plugin`: the author's side (keygen, pack, sign, verify), the operator's (install, list, show)."""
+"""`pp plugin`: the author's side (keygen, pack, sign, verify), the operator's (install, remove, list, show)."""
 
 from __future__ import annotations
 
@@ -159,17 +159,37 @@ def install(
 ) -> None:
     """Verify a package, show what it asks for, and grant it."""
     from pp_host.app.operator import install_subject, record_operator, store_of
+    from pp_host.app.removal import check_heir
     from pp_host.trust.grants import Wish, read_wish
 
     place = opened(home)
     existing(file, NO_PACKAGE)
     store = store_of(place)
     offer = _offer(place, store, file, read_wish(grant) if grant else Wish())
+    check_heir(place, offer.grant)
     if not yes:
         _ask(offer, as_json=as_json)
     store.install(offer, lambda agreed: record_operator(place, "plugin.install", install_subject(agreed)))
     line = f"installed {offer.grant.id} {offer.grant.version}, sha256 {offer.grant.digest}"
     show(_facts(offer.grant), _told(line, *_next_step(place, offer.grant)), as_json=as_json)
+
+
+@app.command()
+def remove(
+    plugin: Annotated[str, typer.Argument(metavar="ID", help="An installed plugin.")],
+    keep_data: Annotated[
+        bool, typer.Option("--keep-data", help="Leave what it keeps for a later installation.")
+    ] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take an installed plugin out of the home, and erase what it keeps."""
+    from pp_host.app.removal import remove as take_out
+
+    document = take_out(opened(home), plugin, keep_data=keep_data)
+    line = f"removed {plugin} {document['version']}, sha256 {document['digest']}"
+    sizes = f"{document['value_bytes']} bytes of values, {document['files']} files of {document['file_bytes']} bytes"
+    show(document, _told(line, f"{document['data']}: {sizes}"), as_json=as_json)
 
 
 @app.command(name="list")
@@ -193,8 +213,9 @@ def show_(
     """One installed plugin, verified anew: what it is, and what it may do."""
     import msgspec
 
+    from pp_host.app.kept import kept
     from pp_host.app.operator import store_of
-    from pp_host.cli.consent import draw_plugin
+    from pp_host.cli.consent import draw_kept, draw_plugin
     from pp_host.trust.truststore import TrustStore
 
     place = opened(home)
@@ -204,12 +225,19 @@ def show_(
     if near and plugin not in ids:
         raise OperatorError(f"{plugin}: not installed", hint=f"did you mean {' or '.join(near)}?")
     verified, grant = store.load(plugin, TrustStore.open(place.trust_file))
+    found = kept(place, plugin)
     document = _facts(grant) | {
         "manifest": msgspec.to_builtins(verified.manifest),
         "files": sorted(verified.files),
         "texts": {brief.name: brief.text for brief in verified.briefs},
+        "storage": found,
     }
-    show(document, lambda console: draw_plugin(console, verified, grant), as_json=as_json)
+
+    def draw(console: Console) -> None:
+        draw_plugin(console, verified, grant)
+        draw_kept(console, grant, found)
+
+    show(document, draw, as_json=as_json)
 
 
 def _next_step(place: Home, grant: Grant) -> list[str]:

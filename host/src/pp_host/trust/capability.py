@@ -22,7 +22,7 @@ from pp_host.limits import LIMITS
 
 # Named in the design of the manifest; refused by name until this host can enforce them.
 LATER = frozenset({"market.stream", "history.read", "net.http", "net.ws", "secret.use"})
-LATER |= {"llm.use", "plugin.call", "storage.kv", "code.native"}
+LATER |= {"llm.use", "plugin.call", "code.native"}
 _DETAIL: tuple[str, ...] = get_args(Detail)
 
 EVENT_KINDS: tuple[str, ...] = get_args(EventKind)
@@ -100,7 +100,25 @@ class Notify(_Asked, frozen=True, kw_only=True, tag="notify"):
         return f"Is told afterwards of {_listed(self.events, 'every kind of event')}, {how} amounts."
 
 
-Capability = MarketRead | AccountRead | DecisionPropose | RiskAdvise | Notify
+class StorageKv(_Asked, frozen=True, kw_only=True, tag="storage.kv"):
+    """Keep values under keys, all of them together at most `mb`."""
+
+    mb: Annotated[int, Meta(ge=1, le=LIMITS.keep.values_mb_max)]
+
+    def sentence(self) -> str:
+        return f"Keeps up to {self.mb} MB of data of its own on this machine, from run to run."
+
+
+class StorageAppend(_Asked, frozen=True, kw_only=True, tag="storage.append"):
+    """Add lines of text to files, all of them together at most `mb`."""
+
+    mb: Annotated[int, Meta(ge=1, le=LIMITS.keep.lines_mb_max)]
+
+    def sentence(self) -> str:
+        return f"Writes up to {self.mb} MB of lines to files in a folder of its own on this machine."
+
+
+Capability = MarketRead | AccountRead | DecisionPropose | RiskAdvise | Notify | StorageKv | StorageAppend
 
 
 def use(capability: Capability) -> str:
@@ -108,9 +126,7 @@ def use(capability: Capability) -> str:
     return str(capability.__struct_config__.tag)
 
 
-OFFERED = frozenset(
-    str(kind.__struct_config__.tag) for kind in (MarketRead, AccountRead, DecisionPropose, RiskAdvise, Notify)
-)
+OFFERED = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Capability))
 
 
 def narrow(asked: T, wish: Mapping[str, Any], name: str) -> T:

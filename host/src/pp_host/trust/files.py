@@ -60,6 +60,15 @@ def rename(old: Path, new: Path) -> None:
         raise OperatorError(f"{new}: cannot be written: {error.strerror}") from None
 
 
+def remove(path: Path) -> None:
+    """Make sure that there is nothing at `path`, durably. Errors: OperatorError."""
+    try:
+        path.unlink(missing_ok=True)
+        disk.sync_folder(path.parent)
+    except OSError as error:
+        raise OperatorError(f"{path}: cannot be removed: {error.strerror}") from None
+
+
 def create(path: Path, data: bytes, mode: int) -> None:
     """Make a new file of these bytes, durably. Errors: OperatorError, also where there is one already."""
     try:

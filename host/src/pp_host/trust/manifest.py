@@ -80,6 +80,7 @@ RULES: dict[str, Rule] = {
 }
 
 
+OF_EVERY_KIND = frozenset({"storage.kv", "storage.append"})  # what it keeps shows it nothing new
 EARLIER = {"cycle": "observe.end", "verdict": "risk.check"}  # what events were called before they had types
 
 
@@ -249,11 +250,11 @@ def _check_kind(document: yamltext.Document, manifest: Manifest) -> None:
         document.fail("briefs", f"kind {manifest.kind} has none", "remove this line")
     asked = [use(capability) for capability in manifest.capabilities]
     for at, name in enumerate(asked):
-        if name not in rule.capabilities:
+        if name not in rule.capabilities | OF_EVERY_KIND:
             document.fail(
                 f"capabilities[{at}].use",
                 f"kind {manifest.kind} may not ask for {name}",
-                _offers(rule.capabilities),
+                _offers(rule.capabilities | OF_EVERY_KIND),
             )
         if name in asked[:at]:
             document.fail(

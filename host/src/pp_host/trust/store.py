@@ -3,7 +3,8 @@
 Laws: a package is read once and verified from that buffer, at install and again at every start; no path is
 opened between the checks and the use. Files under a digest never change (0444). A new grant lies beside the old
 one until it has been recorded, and which of the two counts is what the record says: a kill at any moment leaves the
-old plugin or the new one, and nothing in between.
+old plugin or the new one, and nothing in between. A removal is announced beside the grant, recorded, and then carried
+out, by the next command if need be.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from pp_host.trust.grants import Grant, Wish
 from pp_host.trust.truststore import TrustStore
 from pp_host.trust.version import precedence
 
-_NEXT = ".next"
+_NEXT, _GONE = ".next", ".gone"
+REMOVED = ""  # in the place of a grant's digest: the record's last word on the plugin is that it was removed
+_KEEP, _ERASE = "keep", "erase"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +75,35 @@ class Store:
             record(grant)
             files.rename(self._next(grant.id), self.grants / f"{grant.id}.json")
 
-    def finish(self, recorded: Callable[[], Mapping[str, str]]) -> None:
+    def remove(
+        self, plugin_id: str, *, keep_data: bool, record: Callable[[], object], erase: Callable[[str], object]
+    ) -> None:
+        """Take package and grant away from the moment that `record` has written it down durably; `erase` what the
+        plugin kept, unless that stays. A plugin that is not installed may have left something to erase."""
+        with files.locked(self.grants):
+            grant = grants.find(self.grants, plugin_id)
+            digest = grant.digest if grant else ""
+            note = f"{_KEEP if keep_data else _ERASE} {digest}"
+            files.write(self._gone(plugin_id), note.encode(), 0o600)
+            record()
+            self._take_away(plugin_id, erase)
+
+    def _take_away(self, plugin_id: str, erase: Callable[[str], object]) -> None:
+        """Do what was announced; done again it goes on."""
+        note = files.read_guarded(self._gone(plugin_id), LIMITS.package.config_bytes).decode()
+        what, _, digest = note.partition(" ")
+        if what == _ERASE:
+            erase(plugin_id)
+        for path in (self.grants / f"{plugin_id}.json", self._package(digest), self._sidecar(digest)):
+            files.remove(path)
+        files.remove(self._gone(plugin_id))
+
+    def finish(self, recorded: Callable[[], Mapping[str, str]], erase: Callable[[str], object]) -> None:
         """Carry through what was recorded and then interrupted, and drop what was not.
 
-        recorded: the sha256 of each plugin's last recorded grant, by id
+        recorded: the sha256 of each plugin's last recorded grant, or REMOVED, by id
         """
-        if not files.within(self.grants, _NEXT):
+        if not files.within(self.grants, _NEXT) and not files.within(self.grants, _GONE):
             return
         with files.locked(self.grants):
             digests = recorded()
@@ -86,6 +112,12 @@ class Store:
                 data = files.read_guarded(path, LIMITS.package.config_bytes)
                 if hashlib.sha256(data).hexdigest() == digests.get(plugin):
                     files.rename(path, self.grants / f"{plugin}.json")
+                else:
+                    path.unlink()
+            for path in files.within(self.grants, _GONE):
+                plugin = path.name[1 : -len(_GONE)]
+                if digests.get(plugin) == REMOVED:
+                    self._take_away(plugin, erase)
                 else:
                     path.unlink()
 
@@ -126,6 +158,9 @@ class Store:
 
     def _next(self, plugin_id: str) -> Path:
         return self.grants / f".{plugin_id}{_NEXT}"
+
+    def _gone(self, plugin_id: str) -> Path:
+        return self.grants / f".{plugin_id}{_GONE}"
 
     def _package(self, digest: str) -> Path:
         return self.packages / f"{digest}{SUFFIX}"

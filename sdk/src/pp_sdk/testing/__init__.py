@@ -7,9 +7,10 @@ from pp_sdk.testing.contract import ContractError, check_agent, check_output
 from pp_sdk.testing.events import EQUITY, event, events
 from pp_sdk.testing.fake_host import FakeHost
 from pp_sdk.testing.markets import START, brief, market, markets
+from pp_sdk.testing.storage import FakeStorage
 from pp_sdk.wire.connection import RemoteError
 
 __all__ = [
-    "EQUITY", "START", "ContractError", "FakeHost", "RemoteError", "brief", "check_agent", "check_output", "event",
-    "events", "market", "markets",
+    "EQUITY", "START", "ContractError", "FakeHost", "FakeStorage", "RemoteError", "brief", "check_agent",
+    "check_output", "event", "events", "market", "markets",
 ]  # fmt: skip

@@ -17,6 +17,7 @@ from pp_sdk.table import CLOSED, RESOLVED, MarketTable, build
 from pp_sdk.testing.events import events
 from pp_sdk.testing.fake_host import FakeHost
 from pp_sdk.testing.markets import market, markets
+from pp_sdk.testing.storage import FakeStorage
 from pp_sdk.types import MICRO, NO, YES, Decision
 from pp_sdk.wire.connection import RemoteError
 
@@ -25,13 +26,14 @@ class ContractError(AssertionError):
     """A plugin does not keep its side of the contract."""
 
 
-def check_agent(plugin: object, config: dict[str, Any] | None = None) -> None:
+def check_agent(plugin: object, config: dict[str, Any] | None = None, *, kv_mb: int = 0) -> None:
     """Show an agent ordinary and awkward markets; ContractError tells the first rule it breaks.
 
-    Every decision must be one the host could act on, and the same markets must bring the same decisions.
+    Every decision must be one the host could act on, and the same markets must bring the same decisions. `kv_mb` is
+    what it may keep; each of the two times it begins with nothing kept, as on a tape.
     """
     twin = plugin if isinstance(plugin, ModuleType | Path) else copy.deepcopy(plugin)
-    first, second = _decisions(plugin, config), _decisions(twin, config)
+    first, second = (_decisions(one, config, FakeStorage(kv_mb=kv_mb)) for one in (plugin, twin))
     if first != second:
         raise ContractError("decide: the same observations brought different decisions")
 
@@ -47,9 +49,9 @@ def check_output(plugin: object, config: dict[str, Any] | None = None) -> None:
                     raise ContractError(f"notify: {event.kind}, detail {detail}: {error}") from error
 
 
-def _decisions(plugin: object, config: dict[str, Any] | None) -> list[list[Decision]]:
+def _decisions(plugin: object, config: dict[str, Any] | None, storage: FakeStorage) -> list[list[Decision]]:
     answers = []
-    with FakeHost(plugin, config) as host:
+    with FakeHost(plugin, config, storage=storage) as host:
         for table in _awkward_tables():
             decisions = host.decide(table=table)
             for decision in decisions:

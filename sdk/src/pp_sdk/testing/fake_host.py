@@ -21,6 +21,7 @@ from pp_sdk.memfd import seal
 from pp_sdk.session import HOOKS, Session
 from pp_sdk.table import MarketRow, MarketTable, build
 from pp_sdk.testing.markets import START
+from pp_sdk.testing.storage import FakeStorage
 from pp_sdk.types import (
     Account,
     Advice,
@@ -67,6 +68,7 @@ class FakeHost:
     """Runs one plugin: an object, or a folder whose module of the same name holds `plugin`.
 
     `now` is the time the plugin is told, in microseconds; set it as you like. `logs` collects what it logs.
+    `storage` is what it may keep, nothing unless you hand one over.
     Answers arrive as the host would get them; an error answer raises RemoteError. A folder's modules stay
     importable until `close`, or the end of a `with`.
     """
@@ -80,8 +82,10 @@ class FakeHost:
         now: int = START,
         account: Account | None = None,
         brief: Brief | None = None,
+        storage: FakeStorage | None = None,
     ) -> None:
         self.now = now
+        self.storage = storage or FakeStorage()
         self.account = account
         self.logs: list[LogWrite] = []
         self._host = Connection(Side.HOST)
@@ -154,8 +158,12 @@ class FakeHost:
         number, data = self._plugin.request(method, body)
         (request,) = self._host.receive(data)
         assert isinstance(request, RequestReceived)
-        decode_body(request.body, METHODS[method].request)
-        (reply,) = self._plugin.receive(self._host.reply(number, Now(now=self.now)))
+        asked = decode_body(request.body, METHODS[method].request)
+        answer = Now(now=self.now) if method == "clock.now" else self.storage.answer(method, asked)
+        if isinstance(answer, Failure):
+            self._plugin.receive(self._host.fail(number, answer))
+            raise RemoteError(answer)
+        (reply,) = self._plugin.receive(self._host.reply(number, answer))
         assert isinstance(reply, ReplyReceived)
         return decode_body(reply.body, METHODS[method].reply)
 
@@ -192,6 +200,7 @@ class FakeHost:
         return import_module(folder.resolve().name).plugin
 
     def _ask(self, method: str, body: Any, fd: int | None = None) -> Any:
+        self.storage.called()
         number, data = self._host.request(method, body)
         (received,) = self._plugin.receive(data)
         assert isinstance(received, RequestReceived)

@@ -35,6 +35,15 @@ Word = Annotated[str, Meta(max_length=255)]
 Line = Annotated[str, Meta(max_length=4000)]
 Time = Annotated[int, Meta(ge=0, le=2**62)]
 Size = Annotated[int, Meta(ge=1, le=2**32)]
+VALUE_BYTES: Final = 256 * 1024
+KEYS_PAGE: Final = 256  # keys in one answer
+KEY_CHARACTERS: Final = 128
+FILE_NAME: Final = r"\A[a-z0-9_-][a-z0-9._-]{0,63}\Z"
+Key = Annotated[str, Meta(pattern=rf"\A[\x21-\x7e]{{1,{KEY_CHARACTERS}}}\Z")]
+KeyPart = Annotated[str, Meta(pattern=rf"\A[\x21-\x7e]{{0,{KEY_CHARACTERS}}}\Z")]
+Value = Annotated[bytes, Meta(max_length=VALUE_BYTES)]
+# One line and nothing that steers a terminal: no line break, no control character but the tab.
+WholeLine = Annotated[str, Meta(max_length=65_536, pattern=r"\A[\t\x20-\x7e\xa0-\U0010ffff]*\Z")]
 EVENTS_MOST: Final = 64  # of one notify; with every text at its longest they fit into a frame
 FAILED_CHARACTERS: Final = 500
 SELECTED_MOST: Final = 1024  # markets: with the longest ids a third of a frame
@@ -161,6 +170,46 @@ class Now(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     now: Time
 
 
+class KvGet(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: Key
+
+
+class KvValue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """None: nothing is kept under that key."""
+
+    value: Value | None
+
+
+class KvPut(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: Key
+    value: Value
+
+
+class KvDelete(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: Key
+
+
+class KvKeys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Ask for keys that begin with `prefix` and come after `after`, in the order of their bytes."""
+
+    prefix: KeyPart
+    after: KeyPart
+
+
+class KvPage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The first of them; where `more` is true there are others behind the last."""
+
+    names: Annotated[list[Key], Meta(max_length=KEYS_PAGE)]
+    more: bool
+
+
+class FileAppend(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Add whole lines to the end of a file of the plugin's own; each is given without its line break."""
+
+    file: Annotated[str, Meta(pattern=FILE_NAME)]
+    lines: Annotated[list[WholeLine], Meta(min_length=1, max_length=1000)]
+
+
 class Failure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of an error: a short code for programs, a message for people."""
 
@@ -197,6 +246,7 @@ class Method(NamedTuple):
 _ALIVE: Final = frozenset({State.GREETED, State.LOADED, State.RUNNING, State.STOPPING})
 _STOPPABLE: Final = frozenset({State.GREETED, State.LOADED, State.RUNNING})
 _RUNNING: Final = frozenset({State.RUNNING})
+_KEEPING: Final = frozenset({State.LOADED, State.RUNNING, State.STOPPING})  # from its `configure` on
 
 METHODS: Final[dict[str, Method]] = {
     "hello": Method(Side.PLUGIN, Hello, None, frozenset({State.OPENED}), moves=State.GREETED),
@@ -211,6 +261,11 @@ METHODS: Final[dict[str, Method]] = {
     "cancel": Method(Side.HOST, Cancel, None, _ALIVE),
     "log.write": Method(Side.PLUGIN, LogWrite, None, _ALIVE),
     "clock.now": Method(Side.PLUGIN, ClockNow, Now, _ALIVE),
+    "kv.get": Method(Side.PLUGIN, KvGet, KvValue, _KEEPING),
+    "kv.put": Method(Side.PLUGIN, KvPut, Done, _KEEPING),
+    "kv.delete": Method(Side.PLUGIN, KvDelete, Done, _KEEPING),
+    "kv.keys": Method(Side.PLUGIN, KvKeys, KvPage, _KEEPING),
+    "file.append": Method(Side.PLUGIN, FileAppend, Done, _KEEPING),
 }
 
 _ENCODER: Final = msgspec.msgpack.Encoder()

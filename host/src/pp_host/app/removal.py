@@ -1,0 +1,87 @@
+"""Taking a plugin out of a home, and who may inherit what one left.
+
+Laws: nothing is taken from a plugin that a host has, or that the next start would want. What one publisher's plugin
+kept is never shown to another's, whatever happened to its grant in between.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from pp_host.app.kept import erase, kept, left
+from pp_host.app.operator import record_operator, store_of
+from pp_host.config import load, text_of
+from pp_host.config.schema import meant
+from pp_host.config.sources import Sources
+from pp_host.errors import OperatorError, Refused
+from pp_host.home import Home
+from pp_host.model import PLUGIN_ID
+from pp_host.record.reader import RecordReader
+from pp_host.trust.grants import Grant
+
+
+def remove(home: Home, plugin: str, *, keep_data: bool) -> dict[str, Any]:
+    """Take package, grant and what it kept away; what the record says of it. Errors: OperatorError, Refused."""
+    store = store_of(home)
+    installed = {grant.id: grant for grant in store.installed()}
+    grant = installed.get(plugin)
+    if grant is None and (keep_data or not re.match(PLUGIN_ID, plugin) or not left(home, plugin)):
+        raise OperatorError(f"{plugin}: not installed", hint=meant(plugin, installed) or "pp plugin list")
+    _check_resting(home, plugin)
+    subject = _subject(home, plugin, grant, keep_data=keep_data)
+    store.remove(
+        plugin,
+        keep_data=keep_data,
+        record=lambda: record_operator(home, "plugin.remove", subject),
+        erase=lambda one: erase(home, one),
+    )
+    return subject
+
+
+def _subject(home: Home, plugin: str, grant: Grant | None, *, keep_data: bool) -> dict[str, Any]:
+    found = kept(home, plugin)
+    return {
+        "id": plugin,
+        "version": grant.version if grant else "",
+        "digest": grant.digest if grant else "",
+        "data": "kept" if keep_data else "erased",
+        "value_bytes": found["value_bytes"],
+        "files": found["files"],
+        "file_bytes": found["file_bytes"],
+    }
+
+
+def _check_resting(home: Home, plugin: str) -> None:
+    wanted = load(home.config_file, os.environ).plugins.get(plugin)
+    if wanted is None or not wanted.enabled:
+        return
+    line = Sources(text_of(home.config_file), {}).line("plugins", plugin)
+    raise OperatorError(
+        f'pp.toml{f":{line}" if line else ""}: plugins."{plugin}": it is enabled, the next start would want it',
+        hint="set enabled = false or take the section out, then remove it",
+    )
+
+
+def check_heir(home: Home, grant: Grant) -> None:
+    """Refused when another publisher's plugin of this id left something here."""
+    if not left(home, grant.id):
+        return
+    owner = ""
+    with RecordReader.open(home.state) as reader:
+        for entry in reader.entries(("plugin.install", "plugin.remove")):
+            if entry.subject["id"] == grant.id:
+                owner = _owner(owner, entry.event, entry.subject)
+    if owner not in ("", grant.keyid):
+        raise Refused(
+            f"{grant.id}: what it kept here is of another publisher ({owner[:16]})",
+            hint=f"pp plugin remove {grant.id} erases that",
+        )
+
+
+def _owner(before: str, event: str, subject: dict[str, Any]) -> str:
+    """Whose plugin may have left something, after this entry."""
+    if event == "plugin.install":
+        return before or str(subject["keyid"])
+    return before if subject["data"] == "kept" else ""

@@ -1,0 +1,74 @@
+"""Events as JSON lines, one file a UTC day. The files are the host's: this names them and never sees a path.
+
+A line that the host does not take is lost and counted: waiting would only lose the next ones. One error says so, and
+when there is room again a line in the file, and one in the log, say how many are missing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from pp_sdk import MICRO, Event, RemoteError, files, hookimpl, log
+
+PREFIX = re.compile(r"[a-z0-9_-]{1,40}")
+AGAIN_SECONDS = 10.0  # a refused request is an entry of the record: not one for each event
+
+
+class FileOutput:
+    """`seconds` is a clock that only goes forward; it times what is tried again, nothing that is written."""
+
+    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._prefix = "events"
+        self._kinds: frozenset[str] = frozenset()
+        self._lost = 0
+        self._again = 0.0
+
+    @hookimpl
+    def configure(self, config: dict[str, Any]) -> None:
+        if not PREFIX.fullmatch(config["prefix"]):
+            raise ValueError("prefix: only a-z, 0-9, '-' and '_', at most 40 of them")
+        self._prefix = config["prefix"]
+        self._kinds = frozenset(config["kinds"].split())
+
+    @hookimpl
+    def notify(self, event: Event) -> None:
+        told = msgspec.to_builtins(event)
+        if self._kinds and told["kind"] not in self._kinds:
+            return
+        if self._lost and self._seconds() < self._again:
+            self._lost += 1
+            return
+        self._write(f"{self._prefix}-{_day(told['at'])}.jsonl", told)
+
+    def _write(self, name: str, told: dict[str, Any]) -> None:
+        missing = [{"kind": "lost", "at": told["at"], "events": self._lost}] if self._lost else []
+        try:
+            files.append(name, *map(_line, [*missing, told]))
+        except RemoteError as refused:
+            if not self._lost:
+                log.error(f"events are lost from here on: {refused}")
+            self._lost += 1
+            self._again = self._seconds() + AGAIN_SECONDS
+            return
+        if self._lost:
+            log.warning(f"writing again; {self._lost} events were lost")
+            self._lost = 0
+
+
+def _line(told: dict[str, Any]) -> str:
+    """ASCII, so that no market's name can steer the terminal on which the file ends up."""
+    return json.dumps(told, separators=(",", ":"))
+
+
+def _day(at: int) -> str:
+    return f"{datetime.fromtimestamp(at / MICRO, UTC):%Y-%m-%d}"
+
+
+plugin = FileOutput()

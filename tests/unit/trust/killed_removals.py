@@ -1,0 +1,79 @@
+"""Run by test_store.py in a process of its own: kill a removal at each of its changes of the disk, then look.
+
+Arguments: a home's folder (store, grants, and `data` for what the plugin keeps), "keep" or "erase", how many steps to
+try. Prints one JSON line a step: whether the removal ended by itself, what is there once the store was opened again,
+and whether anything is left over.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from pp_host.trust.store import REMOVED, Store
+
+ID = "org.example.momentum"
+
+
+def remove(home: Path, keep: bool) -> None:
+    store = opened(home)
+    record = lambda: (home / "record").write_text("removed")  # noqa: E731
+    store.remove(ID, keep_data=keep, record=record, erase=lambda plugin: erase(home, plugin))
+
+
+def erase(home: Path, plugin: str) -> None:
+    assert plugin == ID
+    shutil.rmtree(home / "data", ignore_errors=True)
+
+
+def opened(home: Path) -> Store:
+    """The store as the command line opens it; `record` in the home stands for the record."""
+    store = Store(home / "store", home / "grants")
+    last = {ID: REMOVED} if (home / "record").exists() else {ID: "a grant's digest"}
+    store.finish(lambda: last, lambda plugin: erase(home, plugin))
+    return store
+
+
+def die_at(step: int) -> None:
+    """End this process without any clean-up at its n-th change of the disk."""
+    seen = 0
+
+    def watch(event, args):
+        nonlocal seen
+        created = event == "open" and bool(args[2] & os.O_CREAT) and not str(args[0]).endswith("record")
+        seen += created or event in {"os.rename", "os.remove", "os.rmdir", "shutil.rmtree"}
+        if seen == step:
+            os._exit(9)
+
+    sys.addaudithook(watch)
+
+
+def attempt(home: Path, keep: bool, step: int) -> dict[str, object]:
+    child = os.fork()
+    if child == 0:
+        die_at(step)
+        remove(home, keep)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    store = opened(home)
+    names = [path.name for folder in (store.grants, store.packages) for path in folder.iterdir()]
+    return {
+        "finished": code == 0,
+        "installed": [grant.id for grant in store.installed()] == [ID],
+        "data": (home / "data" / "kept").exists(),
+        "packages": len([name for name in names if name.endswith(".ppz")]),
+        "marks": [name for name in names if name.endswith(".gone")],
+    }
+
+
+def main(home: Path, keep: bool, steps: int) -> None:
+    for step in range(1, steps + 1):
+        copy = home.with_name(f"copy{step}")
+        shutil.copytree(home, copy)
+        print(json.dumps(attempt(copy, keep, step)))
+
+
+main(Path(sys.argv[1]), sys.argv[2] == "keep", int(sys.argv[3]))
