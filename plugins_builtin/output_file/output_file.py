@@ -1,7 +1,8 @@
 """Events as JSON lines, one file a UTC day. The files are the host's: this names them and never sees a path.
 
-A line that the host does not take is lost and counted: waiting would only lose the next ones. One error says so, and
-when there is room again a line in the file, and one in the log, say how many are missing.
+What is told together is written together. Lines that the host does not take are lost and counted: waiting would only
+lose the next ones. One error says so, and when there is room again a line in the file, and one in the log, say how
+many are missing.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import msgspec
 from pp_sdk import MICRO, Event, RemoteError, files, hookimpl, log
 
 PREFIX = re.compile(r"[a-z0-9_-]{1,40}")
-AGAIN_SECONDS = 10.0  # a refused request is an entry of the record: not one for each event
+AGAIN_SECONDS = 10.0  # a refused request is an entry of the record: not one for each call
 
 
 class FileOutput:
@@ -27,6 +28,7 @@ class FileOutput:
         self._seconds = seconds
         self._prefix = "events"
         self._kinds: frozenset[str] = frozenset()
+        self._told: dict[str, list[dict[str, Any]]] = {}  # by the name of their file, since the last flush
         self._lost = 0
         self._again = 0.0
 
@@ -40,21 +42,26 @@ class FileOutput:
     @hookimpl
     def notify(self, event: Event) -> None:
         told = msgspec.to_builtins(event)
-        if self._kinds and told["kind"] not in self._kinds:
-            return
-        if self._lost and self._seconds() < self._again:
-            self._lost += 1
-            return
-        self._write(f"{self._prefix}-{_day(told['at'])}.jsonl", told)
+        if not self._kinds or told["kind"] in self._kinds:
+            self._told.setdefault(f"{self._prefix}-{_day(told['at'])}.jsonl", []).append(told)
 
-    def _write(self, name: str, told: dict[str, Any]) -> None:
-        missing = [{"kind": "lost", "at": told["at"], "events": self._lost}] if self._lost else []
+    @hookimpl
+    def flush(self) -> None:
+        together, self._told = self._told, {}
+        for name, events in together.items():
+            if self._lost and self._seconds() < self._again:
+                self._lost += len(events)
+            else:
+                self._write(name, events)
+
+    def _write(self, name: str, events: list[dict[str, Any]]) -> None:
+        missing = [{"kind": "lost", "at": events[0]["at"], "events": self._lost}] if self._lost else []
         try:
-            files.append(name, *map(_line, [*missing, told]))
+            files.append(name, *map(_line, [*missing, *events]))
         except RemoteError as refused:
             if not self._lost:
                 log.error(f"events are lost from here on: {refused}")
-            self._lost += 1
+            self._lost += len(events)
             self._again = self._seconds() + AGAIN_SECONDS
             return
         if self._lost:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
+import msgspec
 import pytest
-from pp_sdk import MICRO, Event
-from pp_sdk.testing import FakeHost, FakeStorage, RemoteError
+from msgspec.structs import replace
+from pp_sdk import MICRO, Fill, ObserveEnd, RiskCheck, RunEnd, Settlement
+from pp_sdk.events import EventKind
+from pp_sdk.testing import FakeHost, FakeStorage, RemoteError, check_output
+from pp_sdk.testing import event as example
 
 FOLDER = Path(__file__).parents[1]
 AT = 1_767_225_660 * MICRO  # 2026-01-01 00:01
 DAY = 86_400 * MICRO
 SETTINGS = {"prefix": "events", "kinds": ""}
 FIRST = "events-2026-01-01.jsonl"
-FILLER = 2000  # characters of text
 
 
-def event(kind="fill", at=AT, text="buy yes"):
-    return Event(kind=kind, at=at, text=text)
+def event(kind=Fill, at=AT, **fields):
+    return replace(example(kind), at=at, **fields)
 
 
 @pytest.fixture
@@ -33,21 +37,30 @@ def host(storage):
 
 
 def test_each_event_is_a_line_of_json_with_all_that_was_told(host, storage):
-    host.notify(
-        Event(kind="fill", at=AT, text="buy yes", fields={"shares": 12_500_000, "market": "Bj\u00f6rk\x7f?"})
-    )
-    host.notify(event("run.end"))
+    host.notify(event(shares=12_500_000, market="Bj\u00f6rk\x7f?"), event(RunEnd))
     first, second = storage.files[FIRST]
     assert first.isascii()
-    assert "Bj\u00f6rk\x7f?" in json.loads(first)["fields"].values()
     told = json.loads(first)
-    assert (told["kind"], told["at"], told["text"]) == ("fill", AT, "buy yes")
+    assert told == msgspec.to_builtins(event(shares=12_500_000, market="Bj\u00f6rk\x7f?"))
+    assert (told["kind"], told["at"], told["shares"]) == ("fill", AT, 12_500_000)
     assert json.loads(second)["kind"] == "run.end"
 
 
+def test_every_kind_can_be_written(storage):
+    check_output(FOLDER, SETTINGS)
+    check_output(FOLDER, SETTINGS, storage=storage)
+    kinds = {json.loads(line)["kind"] for lines in storage.files.values() for line in lines}
+    assert kinds == {"missed", *get_args(EventKind)}
+
+
+def test_what_is_told_together_is_one_request(host, storage):
+    host.notify(*[event() for _ in range(20)])  # a call may append 16 times
+    assert [len(lines) for lines in storage.files.values()] == [20]
+    assert not host.logs
+
+
 def test_a_day_has_its_own_file_by_the_events_time(host, storage):
-    for at in (AT, AT + DAY - 61 * MICRO, AT + DAY - 60 * MICRO):
-        host.notify(event(at=at))
+    host.notify(*[event(at=at) for at in (AT, AT + DAY - 61 * MICRO, AT + DAY - 60 * MICRO)])
     assert {name: len(lines) for name, lines in storage.files.items()} == {
         FIRST: 2,
         "events-2026-01-02.jsonl": 1,
@@ -56,7 +69,7 @@ def test_a_day_has_its_own_file_by_the_events_time(host, storage):
 
 def test_only_the_kinds_that_are_wanted_under_the_name_that_is_wanted(storage):
     with FakeHost(FOLDER, {"prefix": "money", "kinds": "fill settlement"}, storage=storage) as host:
-        for kind in ("cycle", "fill", "verdict", "settlement"):
+        for kind in (ObserveEnd, Fill, RiskCheck, Settlement):
             host.notify(event(kind))
     assert [json.loads(line)["kind"] for line in storage.files["money-2026-01-01.jsonl"]] == [
         "fill",
@@ -80,8 +93,8 @@ def test_without_room_it_says_so_once_counts_and_tells_when_it_writes_again(stor
     host = FakeHost(module.FileOutput(lambda: now[0]), SETTINGS, storage=storage)
     storage.files["old.jsonl"] = ["x" * 65_535] * 16  # one MB to the byte
     host.notify(event())
-    for _ in range(4):  # not tried: too soon
-        host.notify(event())
+    host.notify(event(), event())
+    host.notify(event(), event())  # neither is tried: too soon
     now[0] += 10
     host.notify(event())  # tried, and refused again
     assert FIRST not in storage.files
@@ -91,11 +104,11 @@ def test_without_room_it_says_so_once_counts_and_tells_when_it_writes_again(stor
     host.notify(event())
     assert not storage.files, "too soon again"
     now[0] += 10
-    host.notify(event(text="back"))
+    host.notify(event(market="back"))
     host.notify(event())
     lost, back, _ = map(json.loads, storage.files[FIRST])
     assert lost == {"kind": "lost", "at": AT, "events": 7}
-    assert back["text"] == "back"
+    assert back["market"] == "back"
     assert [line.message for line in host.logs[1:]] == ["writing again; 7 events were lost"]
 
 

@@ -51,3 +51,7 @@ class PluginHooks:
     @hookspec
     def notify(self, event: Event) -> None:
         """output: told each event afterwards, in order; an error here loses this event and no other."""
+
+    @hookspec
+    def flush(self) -> None:
+        """output: after the events that came together, once; an error here loses all of them."""

@@ -175,6 +175,12 @@ class Session:
         return advice
 
     def _notify(self, body: Notify, fd: int) -> Notified:
+        told = self._tell(body)
+        if "flush" in self.hooks:
+            self.hooks["flush"]()
+        return told
+
+    def _tell(self, body: Notify) -> Notified:
         hook = self._hook("notify")
         begun = time.monotonic_ns()
         failed: list[HookFailed] = []

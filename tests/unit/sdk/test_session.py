@@ -128,6 +128,10 @@ class Everything:
     def notify(self, event):
         self.told = [*getattr(self, "told", []), event]
 
+    @hookimpl
+    def flush(self):
+        self.flushed = len(self.told)
+
     def helper(self):
         raise AssertionError
 
@@ -167,6 +171,7 @@ def test_every_hook_gets_what_the_specification_says():
     assert ask(everything, "advise", Advise(proposal=PROPOSAL, view=view)) == Veto(reason="5 4")
     assert ask(everything, "notify", NOTIFY) == TOLD
     assert plugin.told == EVENTS
+    assert plugin.flushed == len(EVENTS)
     assert select(everything) == Selected(markets=[Choice(market="m", score=250_000)])
     assert decide(everything) == Decided(decisions=[WISH])
     assert ask(everything, "stop", Stop()) == Done()
@@ -490,3 +495,36 @@ def test_a_score_that_is_none_is_a_bad_answer(score):
 @pytest.mark.parametrize(("score", "ppm"), [(0, 0), (1, 1_000_000), (0.5, 500_000), (0.000_000_6, 1)])
 def test_a_score_travels_in_parts_per_million(score, ppm):
     assert select(choosing(lambda _: ["m"], lambda _: score)).markets == [Choice(market="m", score=ppm)]
+
+
+class Flushing:
+    """Keeps what it is told until flush."""
+
+    def __init__(self, *errors):
+        self.kept, self.written = [], []
+        self.errors = list(errors)
+
+    @hookimpl
+    def notify(self, event):
+        self.kept.append(event.kind)
+
+    @hookimpl
+    def flush(self):
+        if self.errors:
+            raise self.errors.pop()
+        self.written.append(self.kept)
+        self.kept = []
+
+
+def test_flush_follows_what_was_told_together():
+    plugin = Flushing()
+    assert ask(session(plugin), "notify", NOTIFY) == TOLD
+    assert plugin.written == [[event.kind for event in EVENTS]]
+
+
+def test_an_error_in_flush_is_one_about_all_of_them():
+    plugin = Flushing(OSError("no room"))
+    flushing = session(plugin)
+    failure = ask(flushing, "notify", NOTIFY)
+    assert (failure.code, failure.message.split(" (")[0]) == ("plugin_error", "OSError: no room")
+    assert ask(flushing, "notify", NOTIFY) == TOLD

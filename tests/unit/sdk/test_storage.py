@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from pp_sdk import Event, RemoteError, files, hookimpl, kv, log
+from pp_sdk import ObserveEnd, RemoteError, files, hookimpl, kv, log
 from pp_sdk.host import NoHost, attached
 from pp_sdk.storage import KEY_COST, MIB, cost
-from pp_sdk.testing import ContractError, FakeHost, FakeStorage, check_agent
+from pp_sdk.testing import ContractError, FakeHost, FakeStorage, check_agent, event
 from pp_sdk.testing.storage import WRITES_PER_CALL
 from pp_sdk.wire.messages import KEYS_PAGE, VALUE_BYTES
 
-EVENT = Event(kind="cycle", at=1, text="turn")
+EVENT = event(ObserveEnd)
 
 
 def doing(*actions):

@@ -371,6 +371,16 @@ def test_a_strategy_has_briefs_and_select(source):
     assert message == "plugin.yaml:13: hooks: score is asked of what select named"
 
 
+def test_flush_follows_notify(source):
+    ask = "{use: notify, reason: x}"
+    assert manifest.parse(of_kind(source, "output", "notify, flush", ask)["plugin.yaml"]).hooks == (
+        "notify",
+        "flush",
+    )
+    message, hint = refusal(of_kind(source, "output", "flush", ask))
+    assert (message, hint) == ("plugin.yaml:12: hooks: flush follows what notify was told", "add notify")
+
+
 def test_a_strategy_may_not_see_the_account(source):
     message, _ = refusal(of_kind(source, STRATEGY.removeprefix("kind: "), "select", KINDS["agent"][1]))
     assert "kind strategy may not ask for" in message

@@ -76,11 +76,15 @@ RULES: dict[str, Rule] = {
     "strategy": Rule(frozenset({"select", "score"}), frozenset({"market.read"})),
     "agent": Rule(frozenset({"decide"}), frozenset({"market.read", "account.read", "decision.propose"})),
     "risk": Rule(frozenset({"advise"}), frozenset({"market.read", "account.read", "risk.advise"})),
-    "output": Rule(frozenset({"notify"}), frozenset({"notify"})),
+    "output": Rule(frozenset({"notify", "flush"}), frozenset({"notify"})),
 }
 
 
 OF_EVERY_KIND = frozenset({"storage.kv", "storage.append"})  # what it keeps shows it nothing new
+AFTER = {
+    "score": ("select", "score is asked of what select named"),
+    "flush": ("notify", "flush follows what notify was told"),
+}
 EARLIER = {"cycle": "observe.end", "verdict": "risk.check"}  # what events were called before they had types
 
 
@@ -242,8 +246,9 @@ def _check_kind(document: yamltext.Document, manifest: Manifest) -> None:
             )
         if hook in manifest.hooks[:at]:
             document.fail(f"hooks[{at}]", f"{hook} stands twice")
-    if "score" in manifest.hooks and "select" not in manifest.hooks:
-        document.fail("hooks", "score is asked of what select named", "add select")
+    for after, (first, why) in AFTER.items():
+        if after in manifest.hooks and first not in manifest.hooks:
+            document.fail("hooks", why, f"add {first}")
     if manifest.kind == "strategy" and not manifest.briefs:
         document.fail("", "a strategy has briefs", "add: briefs: {NAME: path/in/package.txt}")
     if manifest.kind != "strategy" and manifest.briefs:

@@ -38,9 +38,11 @@ def check_agent(plugin: object, config: dict[str, Any] | None = None, *, kv_mb: 
         raise ContractError("decide: the same observations brought different decisions")
 
 
-def check_output(plugin: object, config: dict[str, Any] | None = None) -> None:
+def check_output(
+    plugin: object, config: dict[str, Any] | None = None, *, storage: FakeStorage | None = None
+) -> None:
     """Tell an output one event of every kind, under each detail a grant can have; ContractError: it fails on one."""
-    with FakeHost(plugin, config) as host:
+    with FakeHost(plugin, config, storage=storage) as host:
         for detail in get_args(Detail):
             for event in events(detail):
                 try:

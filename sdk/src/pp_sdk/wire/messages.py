@@ -48,7 +48,7 @@ EVENTS_MOST: Final = 64  # of one notify; with every text at its longest they fi
 FAILED_CHARACTERS: Final = 500
 SELECTED_MOST: Final = 1024  # markets: with the longest ids a third of a frame
 Scores = Annotated[dict[Name, Annotated[int, Meta(ge=0, le=MICRO)]], Meta(max_length=SELECTED_MOST)]
-HookName = Literal["configure", "snapshot", "select", "score", "decide", "advise", "notify"]
+HookName = Literal["configure", "snapshot", "select", "score", "decide", "advise", "notify", "flush"]
 
 
 class Hello(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,13 +67,13 @@ class Load(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     archive_bytes: Size
     module: Word
     object: Word
-    hooks: Annotated[list[HookName], Meta(max_length=7)]
+    hooks: Annotated[list[HookName], Meta(max_length=8)]
 
 
 class Loaded(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The hooks the object really has."""
 
-    hooks: Annotated[list[HookName], Meta(max_length=7)]
+    hooks: Annotated[list[HookName], Meta(max_length=8)]
 
 
 class Configure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
