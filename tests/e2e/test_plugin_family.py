@@ -1,5 +1,5 @@
-"""The built-in plugins together in one session: three agents, two risk plugins, two sources and an output, each in its
-own sandbox. Then the same with one of each kind killed from outside while the host works."""
+"""The built-in plugins together in one session: three agents, a strategy, two risk plugins, two sources and an output,
+each in its own sandbox. Then the same with one of each kind killed from outside while the host works."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ AGENTS = [OURS + "agent-value", OURS + "agent-momentum", OURS + "agent-meanrever
 ADVISERS = [OURS + "risk-time", OURS + "risk-concentration"]
 SOURCES = ["test.waves", OURS + "source-sample"]
 OUTPUT = OURS + "output-console"
-FAMILY = [*SOURCES, *AGENTS, *ADVISERS, OUTPUT]
-VICTIMS = {SOURCES[1], AGENTS[1], ADVISERS[0], OUTPUT}
+STRATEGY = OURS + "strategy-words"
+FAMILY = [*SOURCES, STRATEGY, *AGENTS, *ADVISERS, OUTPUT]
+VICTIMS = {SOURCES[1], STRATEGY, AGENTS[1], ADVISERS[0], OUTPUT}
 CYCLES = 300
 PATIENCE = 60.0
 
@@ -76,6 +77,8 @@ fixed_usd = 40
 [plugins."test.waves"]
 [plugins."{SOURCES[1]}"]
 config = {{markets = 6, seed = 7}}
+[plugins."{STRATEGY}"]
+brief = "value"
 [plugins."{AGENTS[0]}"]
 {BUDGET}
 [plugins."{AGENTS[1]}"]
@@ -126,6 +129,10 @@ def test_the_family_runs_together(home: Any) -> None:
     for name, plugin in facts(result).items():
         assert (plugin["state"], plugin["failures"], plugin["ended"]) == ("stopped", 0, ""), name
     assert calls(home, "decide") == dict.fromkeys(AGENTS, CYCLES)
+    assert calls(home, "select") == {STRATEGY: CYCLES}
+    chosen = [entry["subject"] for entry in home.entries("selection")]
+    assert {one["stale"] for one in chosen} == {False}
+    assert min(one["markets"] for one in chosen) > 0
     assert calls(home, "snapshot") == dict.fromkeys(SOURCES, CYCLES + 1), "and a last look"
     assert {entry["actor"]["id"] for entry in home.entries("decision")} == set(AGENTS)
     assert {entry["subject"]["plugin"] for entry in home.entries("order.fill")} <= set(AGENTS)
@@ -195,6 +202,9 @@ def test_one_of_each_kind_is_killed_and_the_others_do_not_notice(home: Any, runn
     )
     assert shown["test.waves"] == CYCLES + 1
     assert 20 <= decided[AGENTS[1]] < CYCLES
+    stale = [entry["subject"]["stale"] for entry in home.entries("selection")]
+    assert (len(stale), stale[0], stale[-1]) == (CYCLES, False, False)
+    assert True in stale, "while the strategy was gone, what it selected last stood"
     silent = [one for one in advice(home, ADVISERS[0]) if one["advice"] == "silent"]
     asked = [one["order"] for one in advice(home, ADVISERS[1])]
     assert {one["order"] for one in silent} <= set(asked), (

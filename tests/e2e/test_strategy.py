@@ -253,3 +253,28 @@ def until(what: Callable[[], bool]) -> None:
     while not what():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+SHARED = Path(os.environ.get("PP_SHARED", Path(__file__).parents[3] / "shared")) / "data/tapes/geopolitics"
+WORDS = "dev.probablyprofit.strategy-words"
+ON_TAPE = f"""[plugins."{WORDS}"]
+brief = "BRIEF"
+[plugins."dev.probablyprofit.agent-value"]
+{BUDGET}
+"""
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the recorded tapes are not here")
+@pytest.mark.parametrize(("brief", "trades"), [("value", True), ("politics", False), ("news", False)])
+def test_strategy_words_selects_on_a_recorded_tape(new_home: Any, brief: str, trades: bool) -> None:
+    place = new_home()
+    place.configure(ON_TAPE.replace("BRIEF", brief))
+    done = place.pp("run", "--tape", SHARED, "--cycles", 700, "--json")
+    assert done.status == 0, done.stderr
+    assert [plugin["failures"] for plugin in done.json["plugins"]] == [0, 0]
+    selected = [entry["subject"] for entry in place.entries("selection")]
+    assert len(selected) == 700
+    assert 0 < max(one["markets"] for one in selected) <= 20
+    listed = {market for one in selected for market in one["ids"]}
+    assert (done.json["fills"] > 0) is trades
+    assert bought(place) <= listed

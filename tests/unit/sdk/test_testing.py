@@ -16,6 +16,7 @@ from pp_sdk.testing import (
     ContractError,
     FakeHost,
     RemoteError,
+    brief,
     check_agent,
     check_output,
     event,
@@ -23,7 +24,7 @@ from pp_sdk.testing import (
     market,
     markets,
 )
-from pp_sdk.types import Proposal, RiskView
+from pp_sdk.types import Choice, Proposal, RiskView
 
 BUILT_IN = Path(__file__).parents[3] / "plugins_builtin"
 
@@ -54,6 +55,37 @@ def test_an_agent_decides_logs_and_reads_the_clock():
     host.now = 6
     assert host.decide(table=markets(2)) == [wish("m1"), wish("m2")]
     assert [line.message for line in host.logs] == ["2 at 5", "2 at 6"]
+
+
+def test_a_strategy_selects_by_its_brief_and_scores():
+    class Strategy:
+        @hookimpl
+        def select(self, observation):
+            return [row.id for row in observation.markets if row.id in observation.brief.text]
+
+        @hookimpl
+        def score(self, market):
+            return market.yes_bid / 1_000_000
+
+    host = FakeHost(Strategy(), brief=brief("Buy a and c.", "some"))
+    chosen = host.select(market("a", bid=48), market("b"), market("c", bid=12))
+    assert chosen == [Choice(market="a", score=480_000), Choice(market="c", score=120_000)]
+    assert host.select(table=markets(3)) == []
+
+
+def test_an_agent_is_told_the_brief_and_the_scores():
+    class Plugin:
+        @hookimpl
+        def decide(self, observation):
+            self.seen = observation.brief, observation.scores
+            return []
+
+    plugin, words = Plugin(), brief("Buy what is cheap.")
+    host = FakeHost(plugin, brief=words)
+    host.decide(market("a"), scores={"a": 250_000})
+    assert plugin.seen == (words, {"a": 0.25})
+    host.decide(market("a"))
+    assert plugin.seen == (words, None)
 
 
 def test_configuration_account_and_seed_arrive():

@@ -109,8 +109,7 @@ def _loaded(home: Home, config: Config, ids: tuple[str, ...]) -> Iterator[Loaded
         raise OperatorError(
             "pp.toml: no plugin is enabled", hint="set enabled = true for one, or name a set with --set"
         )
-    trust = TrustStore.open(home.trust_file)
-    store, recorded = store_of(home), recorded_grants(home)
+    trust, store, recorded = TrustStore.open(home.trust_file), store_of(home), recorded_grants(home)
     installed = [grant.id for grant in store.installed()]
     strategy = ""
     for plugin in ids:
@@ -125,15 +124,19 @@ def _loaded(home: Home, config: Config, ids: tuple[str, ...]) -> Iterator[Loaded
             )
         _check_callable(grant, verified.manifest.kind)
         if verified.manifest.kind == "strategy":
-            if strategy:
-                what = f"a second strategy beside {strategy}: one serves every agent of a run"
-                raise OperatorError(_located(home, plugin, what), hint="enabled = false for one of them")
-            strategy = plugin
+            strategy = _only_strategy(home, plugin, strategy)
         try:
-            settings, brief = _settings(verified, config), _brief(verified, config)
+            yield Loaded(verified, grant, _settings(verified, config), _brief(verified, config))
         except OperatorError as error:
             raise OperatorError(_located(home, plugin, str(error)), hint=error.hint) from None
-        yield Loaded(verified, grant, settings, brief)
+
+
+def _only_strategy(home: Home, plugin: str, other: str) -> str:
+    """`plugin`, unless there is another strategy already. Errors: OperatorError."""
+    if other:
+        what = f"a second strategy beside {other}: one serves every agent of a run"
+        raise OperatorError(_located(home, plugin, what), hint="enabled = false for one of them")
+    return plugin
 
 
 def _located(home: Home, plugin: str, what: str) -> str:

@@ -2,7 +2,7 @@
 
 Laws: pure; integers and exact fractions, rounded against us. A check either denies, lowers what may be
 bought, or passes; nothing raises a size and nothing skips the table. Limits that guard against losing more
-(budgets, caps, price band, loss, drawdown, rate, advisers) bind purchases; a sale of what a plugin holds
+(the selection, budgets, caps, price band, loss, drawdown, rate, advisers) bind purchases; a sale of what a plugin holds
 needs an open market, a fresh quote, a spread that is no trap, somebody to buy, the market's smallest size, and
 to bring more than its fee. Whatever is not known counts as the
 worst it could be.

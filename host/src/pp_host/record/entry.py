@@ -26,7 +26,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "host.start": "A host took the writer lock and began a session.",
         "host.stop": "It let go of it: after a run, a stop, a kill or a start that failed; a crash leaves none.",
         "trust.add": "A publisher's key was enrolled.",
-        "plugin.install": "A verified package was installed with a grant.",
+        "plugin.install": "A verified package was installed with a grant; digests, of its briefs too.",
         "plugin.refused": "A package failed a check, by number.",
         "plugin.remove": "A plugin was removed: digest, and what was erased of what it kept.",
         "plugin.start": "A plugin's process began: digest, grant, level, pid.",
@@ -56,7 +56,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "settlement": "A market resolved and paid out.",
         "state.kill": "Trading was halted.",
         "state.resume": "An operator allowed trading again.",
-        "run.start": "A run began: mode, plugins, seed, digests of settings and tape.",
+        "run.start": "A run began: mode, plugins, seed, brief, digests of settings and tape.",
         "run.end": "A run ended, and its totals.",
     }
 )

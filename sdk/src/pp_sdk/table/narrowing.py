@@ -40,7 +40,7 @@ def _taken(cells: bytes, kept: tuple[int, ...], rows: int, columns: int) -> byte
     return b"".join(_rows(kept, rows, columns, 8).unpack(cells))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)  # four for each set of rows
 def _rows(kept: tuple[int, ...], rows: int, columns: int, size: int) -> Struct:
     """Unpacks the kept cells, `size` bytes each, of columns of `rows` cells."""
     places = set(kept)
@@ -69,7 +69,7 @@ def _books(sections: Sections, kept: tuple[int, ...]) -> Books:
     return Books(offsets, prices, sizes)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def _levels(kept: tuple[int, ...], rows: int, offsets: bytes) -> tuple[bytes, Struct]:
     """The kept rows' offsets, and what unpacks their levels."""
     bounds = array("q", offsets)
@@ -81,7 +81,7 @@ def _levels(kept: tuple[int, ...], rows: int, offsets: bytes) -> tuple[bytes, St
     return array("q", accumulate(kept_depths, initial=0)).tobytes(), _runs(per_level, 8)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)  # the keys are as long as the table's texts
 def _texts(kept: tuple[int, ...], rows: int, refs: bytes, bounds: bytes, text: bytes) -> Texts:
     """The kept rows' texts, their strings numbered anew in the order of their first use."""
     cells = array("q", _taken(refs, kept, rows, len(TEXT_COLUMNS)))
