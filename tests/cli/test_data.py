@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from pp_host.backtest.coverage import cover
 from pp_host.backtest.intake import import_tape
+from pp_host.backtest.tape import Tape, TapeSettings
 from pp_host.cli.tapeview import columns_for, draw_tape
 from rich.cells import cell_len
 from rich.console import Console
@@ -189,7 +190,7 @@ def test_an_import_of_a_recorded_tape_plays_like_the_original(tmp_path, cycles):
     made = told("data", "import", tmp_path / "prices.csv", tmp_path / "tape", "--map", tmp_path / "map.toml")
     assert (made["markets"], made["priced"], made["outcomes"], made["steps"]) == (200, 27, 9, 12_865)
     assert made["files"][0] == {
-        "file": f"{tmp_path}/prices.csv", "rows": 32_849, "points": 32_849, "dropped": 0, "rounded": 0,
+        "file": f"{tmp_path}/prices.csv", "rows": 32_849, "points": 32_849, "books": 0, "dropped": 0, "rounded": 0,
     }  # fmt: skip
     recorded = pq.read_table(original / "prices.parquet", columns=["ts", "market_id", "outcome", "price"])
     order = [("ts", "ascending"), ("market_id", "ascending"), ("outcome", "descending")]
@@ -251,6 +252,111 @@ def test_an_import_without_a_mapping_or_a_file_is_a_usage_error(files, words):
     done = pp("data", "import", *words)
     assert done.returncode == 2
     assert done.stderr.startswith("pp: error: Missing ")
+
+
+# -- recorded books ------------------------------------------------------------------------------------------
+
+BOOK_MAP = MAP.replace(
+    'column = "price"', 'level = "l"\nbid = "b"\nask = "a"\nbid_size = "bs"\nask_size = "as"'
+)
+BOOK_LINES = """ts,market_id,outcome,l,b,bs,a,as
+1761926400000,a,Yes,0,0.30,5.5,0.31,7
+1761926400000,a,Yes,1,0.29,100,,
+1761926460000,a,Yes,0,0.30,5.5,0.33,0.0000019
+1761926520000,a,No,0,,,,0
+1761926640000,a,Yes,0,0.30,5.5,,
+"""
+
+
+@pytest.fixture
+def booked(files):
+    (files / "in.csv").write_text(BOOK_LINES)
+    (files / "map.toml").write_text(BOOK_MAP)
+    return files
+
+
+def test_books_are_imported_shown_listed_and_played(booked):
+    words = ["data", "import", booked / "in.csv", booked / "tape", "--map", booked / "map.toml"]
+    made = told(*words)
+    assert (made["books"], made["points"], made["steps"]) == (4, 0, 4)
+    assert made["files"][0] == {
+        "file": f"{booked}/in.csv", "rows": 5, "points": 0, "books": 4, "dropped": 0, "rounded": 1,
+    }  # fmt: skip
+    names = ("markets", "prices", "books")
+    summed = subprocess.run(
+        ["sha256sum"], check=True, capture_output=True,
+        input=b"".join((booked / "tape" / f"{name}.parquet").read_bytes() for name in names),
+    )  # fmt: skip
+    assert made["digest"] == summed.stdout.decode().split()[0]
+    shown = told("data", "show", booked / "tape")
+    minute = 60_000_000
+    gaps = [(gap["from"] - shown["first"], gap["length"]) for gap in shown["books"].pop("gaps")]
+    assert gaps == [(2 * minute, 2 * minute), (0, minute), (minute, minute)]
+    assert shown["books"] == {
+        "yes_books": 3, "no_books": 1, "one_sided": 2, "levels": 2, "steps": 4, "share": 1_000_000,
+        "spread_median": 10_000, "spread_90": 30_000,
+    }  # fmt: skip
+    assert shown["by_market"][0]["books"]["yes_books"] == 3
+    (listed,) = told("data", "list", booked)["tapes"]
+    assert (listed["booked"], listed["books"]["spread_90"], listed["problem"]) == (1, 30_000, None)
+    assert pp("init", booked / "home").returncode == 0
+    played = told("run", "--tape", booked / "tape", "--home", booked / "home")
+    assert (played["steps"], played["markets"], played["tape_digest"]) == (4, 1, made["digest"])
+
+
+def test_books_are_told_to_a_person(booked):
+    words = ["data", "import", booked / "in.csv", booked / "tape", "--map", booked / "map.toml"]
+    lines = pp(*words).stdout.splitlines()
+    assert lines[:2] == [
+        f"read {booked}/in.csv: 5 rows, 4 books kept, 0 empty levels dropped, 1 sizes rounded to a micro-share",
+        f"tape made: {booked}/tape: 4 books at 4 steps, 1 markets, 1 priced, 0 of them with an outcome",
+    ]
+    shown = pp("data", "show", booked / "tape").stdout.splitlines()
+    figures = (
+        "3 + 1 at 4 steps (100.00 %), spread 0.01 (median), 0.03 (90 %), 2 one-sided or empty, up to 2 levels"
+    )
+    assert f"books    {figures}, of 1 markets" in shown
+    assert [line for line in shown if line.startswith("When ")] == [
+        f"{what}, 2025-10-31 16:00:00Z to 2025-10-31 16:04:00Z; · the tape goes on without it"
+        for what in ("When priced or booked", "When a book was recorded")
+    ]
+    assert shown[-1] == "a  █▄ ▄"
+    assert f"books: tape: {figures}" in pp("data", "list", booked).stdout.splitlines()
+
+
+def test_a_crossed_book_is_one_line_and_leaves_nothing(booked):
+    (booked / "in.csv").write_text(BOOK_LINES + "1761926700000,a,Yes,0,0.31,1,0.31,1\n")
+    before = sorted(booked.iterdir())
+    done = pp("data", "import", booked / "in.csv", booked / "tape", "--map", booked / "map.toml")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"pp: error: {booked}/in.csv: column b, row 5: crossed: bid 310000 micro-USD, ask 310000\n"
+        "pp: hint: a book's best bid is below its best ask\n"
+    )
+    assert sorted(booked.iterdir()) == before
+
+
+def test_a_recorded_book_message_becomes_a_tape_that_shows_it(booked):
+    """The venue's own message; it lists the best level last, and more levels than a row of the table has."""
+    message = SHARED.parent / "polymarket_recorded" / "ws_market" / "it_book.json"
+    if not message.is_file():
+        pytest.skip("the recorded messages are not here")
+    book = json.loads(message.read_text())
+    sides = [[(each["price"], each["size"]) for each in book[side]][::-1][:20] for side in ("bids", "asks")]
+    lines = [
+        ",".join([book["timestamp"], book["market"], "Yes", str(level), *bid, *ask])
+        for level, (bid, ask) in enumerate(zip(*sides, strict=True))
+    ]
+    (booked / "in.csv").write_text("\n".join([BOOK_LINES.splitlines()[0], *lines]))
+    made = told("data", "import", booked / "in.csv", booked / "tape", "--map", booked / "map.toml")
+    assert (made["books"], made["steps"], made["files"][0]["rounded"]) == (1, 1, 0)
+    tape = Tape.open(booked / "tape", TapeSettings(spread_ticks=1, depth=1, tick=1_000))
+    (row,) = tape.table_at(int(book["timestamp"]) * 1_000)
+    for name, side in zip(("bid", "ask"), sides, strict=True):
+        expected = tuple((round(float(price) * 10**6), round(float(size) * 10**6)) for price, size in side)
+        assert row.book("yes", name) == expected
+    assert pp("init", booked / "home").returncode == 0
+    assert told("run", "--tape", booked / "tape", "--home", booked / "home")["steps"] == 1
 
 
 # -- small tapes ---------------------------------------------------------------------------------------------

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
+from collections import Counter
+from itertools import groupby
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from pp_host.backtest import columnfile
 from pp_host.backtest.tape import Tape
 from pp_host.errors import OperatorError
 from pp_sdk.table import OPEN, RESOLVED, MarketTable
 
 NAN = float("nan")
+T0 = 1_761_926_400_000
 BOOK_COLUMNS = ("ts", "market_id", "outcome", "level", "bid", "bid_size", "ask", "ask_size")
 
 
@@ -310,3 +318,81 @@ def test_a_flipped_byte_is_refused_or_harmless(good, tmp_path, settings):
         except OperatorError:
             told += 1
     assert told > 10
+
+
+# -- whatever is in the file ---------------------------------------------------------------------------------
+
+sizes = st.sampled_from([1.0, 2.0])
+
+
+def offers(*prices):
+    whole = st.tuples(st.sampled_from(prices), sizes)
+    return st.one_of(st.just((None, None)), whole, whole, whole, st.tuples(st.none(), sizes))
+
+
+rows = st.builds(
+    lambda ts, outcome, level, bid, ask: {
+        "ts": ts, "market_id": "a", "outcome": outcome, "level": level,
+        "bid": bid[0], "bid_size": bid[1], "ask": ask[0], "ask_size": ask[1],
+    },
+    st.integers(T0, T0 + 1), st.sampled_from(["Yes", "No"]), st.integers(0, 2), offers(0.1, 0.2, 0.3), offers(0.3, 0.4, 0.5),
+)  # fmt: skip
+
+
+def sound(made):
+    """Whether the rows are books, by the manual's words and a way of its own."""
+    books = {}
+    for row in made:
+        books.setdefault((row["ts"], row["outcome"]), []).append(row)
+    starts = [at for at, row in enumerate(made) if row["level"] == 0]
+    return (
+        [row["ts"] for row in made] == sorted(row["ts"] for row in made)
+        and len(starts) == len(books)
+        and [key for key, _ in groupby((row["ts"], row["outcome"]) for row in made)] == list(books)
+        and all(is_book(book) for book in books.values())
+    )
+
+
+def is_book(book):
+    if [row["level"] for row in book] != list(range(len(book))):
+        return False
+    if any((row[side] is None) != (row[f"{side}_size"] is None) for row in book for side in ("bid", "ask")):
+        return False
+    if any(row["bid"] is None and row["ask"] is None for row in book[1:]):
+        return False
+    bids, asks = ([row[side] for row in book] for side in ("bid", "ask"))
+    for side in (bids, asks):
+        while side and side[-1] is None:
+            side.pop()
+    if None in bids + asks or bids != sorted(set(bids), reverse=True) or asks != sorted(set(asks)):
+        return False
+    return not (bids and asks) or bids[0] < asks[0]
+
+
+def test_rows_are_books_that_a_stranger_s_checks_pass_or_are_refused(recording, settings):
+    """Tables of a tape are trusted by who decodes them: nothing unsound may come through."""
+    counted = Counter()
+
+    @hypothesis_settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(rows, min_size=1, max_size=4), st.booleans())
+    def attempt(made, mended):
+        if mended:  # so that enough of them are sound
+            made.sort(key=lambda row: (row["ts"], row["outcome"]))
+            for _, book in groupby(made, key=lambda row: (row["ts"], row["outcome"])):
+                for level, row in enumerate(book):
+                    row["level"] = level
+        with tempfile.TemporaryDirectory() as folder:
+            tape_of = recording(books=made).market("a")
+            try:
+                tape = Tape.open(tape_of.write(Path(folder)), settings)
+            except OperatorError:
+                assert not sound(made)
+                counted["refused"] += 1
+                return
+        assert sound(made)
+        counted["sound"] += 1
+        for now in tape.moments():
+            MarketTable.decode(tape.table_at(now).block)
+
+    attempt()
+    assert min(counted["refused"], counted["sound"]) > 5
