@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from pp_host.config.reader import parse
+from pp_sdk import Fill, TradeError
+from pp_sdk.testing import FakeHost, check_output, event
 
 ROOT = Path(__file__).parents[2]
 ID = "org.example.my-agent"
@@ -126,3 +128,14 @@ def test_the_readme_names_the_commands_walked_here():
         assert words in text
     (section,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     assert parse(section, {}).enabled() == (ID,)
+
+
+def test_the_output_of_the_readme_bears_every_event(capsys):
+    readme = (ROOT / "plugin-template" / "README.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    module: dict[str, object] = {}
+    exec(code, module)
+    check_output(module["plugin"])
+    FakeHost(module["plugin"]).notify(event(Fill, market="rain"), event(Fill, "none"), event(TradeError))
+    told = capsys.readouterr().out.splitlines()
+    assert told[-3:] == ["buy 25 yes of rain at 0.5", "buy yes of m1 at 0.5", "m1: rejected"]

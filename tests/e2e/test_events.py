@@ -4,6 +4,8 @@ beside them."""
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -227,6 +229,30 @@ def long_tape(minutes: int = 400) -> Recording:
             }
             made.prices.append(row)
     return made
+
+
+@pytest.mark.slow
+def test_a_session_in_real_time_that_is_killed_says_so_last(home: Any, pp_path: Path, tmp_path: Path) -> None:
+    listen(home, tmp_path, "witness", WITNESS)
+    home.configure(
+        '[host]\ncycle_seconds = 0.02\n[plugins."dev.probablyprofit.source-sample"]\n' + settings("witness")
+    )
+    words = [pp_path, "run", "--home", home.root, "--json"]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as host:
+        try:
+            end = time.monotonic() + 60
+            while home.pp("status", "--json").json.get("cycles", 0) < 3:
+                assert time.monotonic() < end, "no cycles within a minute"
+            assert home.pp("kill", "--reason", "enough").status == 0
+            host.wait(30)
+        finally:
+            host.kill()
+    told = heard(home, "witness")
+    last = {event["kind"]: event for event in told[-2:]}
+    assert last.keys() == {"risk.breach", "run.end"}
+    assert last["risk.breach"]["reason"] == "halted"
+    assert (last["risk.breach"]["plugin"], last["risk.breach"]["text"]) == ("", "enough")
+    assert last["run.end"]["cycles"] >= 3
 
 
 HUNG = """

@@ -172,6 +172,15 @@ def test_an_event_that_the_hook_fails_on_is_lost_alone_and_recorded():
     assert output.failures == [("notify", "1 of 5 events: ValueError: no", 0)]
 
 
+def test_a_notice_that_the_hook_fails_on_is_no_event_that_was_dropped():
+    async def script(queue, loop):
+        put(queue, 0, ROOMY + 1)
+
+    output = Output(lambda events: Notified(handled=1, failed=[HookFailed(index=0, message="no")]))
+    played(output, script)
+    assert (len(output.heard), output.dropped, len(output.failures)) == (ROOMY + 1, 1 + ROOMY, ROOMY + 1)
+
+
 def test_a_call_without_an_answer_loses_its_events_and_the_output_is_told():
     answers = iter([PluginTimeout("late"), PluginError("bad"), MOST + 1, 20])
 
@@ -197,10 +206,15 @@ def test_a_call_without_an_answer_loses_its_events_and_the_output_is_told():
 def test_an_answer_about_other_events_is_a_violation(answer):
     async def script(queue, loop):
         put(queue, 0, 5)
+        await anyio.sleep(1)
+        put(queue, 5, 6)
+        await anyio.sleep(1)
+        output.life = Life.QUARANTINED
+        queue.look()
 
     output = Output(lambda events: answer)
     played(output, script)
-    assert (output.heard, output.dropped) == (list(output.heard), 5)
+    assert (output.calls, output.dropped) == (1, 6), "it is being ended, and told nothing more"
     assert output.failures == [("notify", "notify: an answer about events that it was not told", 0)]
 
 
@@ -236,6 +250,19 @@ def test_a_quarantined_output_is_told_nothing_and_nobody_waits_for_it():
     output = Output()
     _, took = played(output, script, awaited=True)
     assert (output.heard, output.dropped, took) == ([], HALF + 1 + 2 * ROOMY, 1)
+
+
+def test_an_output_that_falls_while_events_wait_for_company_is_not_told_nothing():
+    async def script(queue, loop):
+        put(queue, 0, 1)
+        await anyio.sleep(SUPERVISION.output_gather_seconds / 2)
+        output.life = Life.QUARANTINED
+        queue.look()
+        await anyio.sleep(1)
+
+    output = Output()
+    played(output, script)
+    assert (output.calls, output.dropped) == (0, 1)
 
 
 def test_where_time_is_real_nobody_waits():

@@ -4,7 +4,8 @@ Laws: the tag `kind` names the type, and a field's name means the same thing in 
 said in its type and nowhere else: its mark is the least detail a grant must hold, `pp_sdk.redaction` follows the marks.
 An amount of the account's (money or shares) is told as it is under "exact", in millionths of the account's equity under
 "ratio", and is None under "none"; words that somebody wrote freely may hold any amount and are told under "exact" only.
-Prices per share, names and counts are told to everybody.
+Prices per share, names and counts are told to everybody; so a name that an agent made up is not among them: where its
+wish names no market that is shown, or no outcome, the field is empty.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ Time = Annotated[int, _EVERYBODY]
 Moment = Annotated[int | None, _EVERYBODY]
 Side = Annotated[Literal["buy", "sell"], _EVERYBODY]
 Verdict = Annotated[Literal["approved", "reduced", "denied"], _EVERYBODY]
+
+Status = Annotated[
+    Literal["filled", "partial", "unfilled", "rejected", "void", "in_doubt"], _EVERYBODY
+]  # the last three in trade.error
 
 EventKind = Literal[
     "run.start", "observe.start", "observe.end", "market.update", "settlement", "position.update", "decide.start",
@@ -199,7 +204,7 @@ class TradeEnd(_Event, frozen=True, kw_only=True, tag="trade.end"):
     market: Id
     outcome: Id
     side: Side
-    status: Annotated[Literal["filled", "partial", "unfilled"], _EVERYBODY]
+    status: Status
     shares: Amount
     filled: Amount
 
@@ -212,7 +217,7 @@ class TradeError(_Event, frozen=True, kw_only=True, tag="trade.error"):
     market: Id
     outcome: Id
     side: Side
-    status: Annotated[Literal["rejected", "void", "in_doubt"], _EVERYBODY]
+    status: Status
     text: Words
 
 

@@ -146,6 +146,16 @@ async def test_a_denial_is_a_check_and_a_breach_only_where_a_limit_of_the_accoun
     assert the(RiskBreach, await turn(world, buy())).reason == "daily_loss"
 
 
+async def test_what_an_agent_writes_in_place_of_a_name_is_told_as_words_only():
+    told = await turn(World(), buy(name="equity 1234", rationale="r"), buy(outcome="cash 1234"), buy())
+    named = [(one.market, one.outcome) for one in told if isinstance(one, DecisionMade | RiskCheck)]
+    assert named == [("", "yes")] * 2 + [("m", "")] * 2 + [("m", "yes")] * 2
+    assert [one.text for one in told if isinstance(one, RiskCheck)][:2] == ["equity 1234", "cash 1234"]
+    hidden = [narrowed(one, "ratio", usd(1000)) for one in told]
+    assert "1234" in str(told)
+    assert "1234" not in str(hidden)
+
+
 @pytest.mark.parametrize(
     ("advice", "verdict", "reason"),
     [

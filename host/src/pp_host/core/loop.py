@@ -39,7 +39,7 @@ async def cycle(
         budget = budgets.get(answer.plugin.id)
         for decision in answer.decisions:
             await ports.outputs.room()
-            wish = _wish(answer, decision, ports, book)
+            wish = _wish(answer, decision, moment, ports, book)
             state, now = _state(ports, book), ports.clock.now()
             verdict = judge(wish, moment.observed, book.ledger, policy, budget, state, run=book.run, now=now)
             cause = _write_verdict(verdict, wish, moment, ports, cause=wish.seq)
@@ -110,17 +110,17 @@ async def _advised(
     return left, _write_verdict(left, wish, moment, ports, cause=cause)
 
 
-def _wish(answer: Answer, decision: Decision, ports: Ports, book: Book) -> Wish:
+def _wish(answer: Answer, decision: Decision, moment: Moment, ports: Ports, book: Book) -> Wish:
     decided = Decided.of(decision, answer.plugin.id)
     seq = ports.record.append("decision", decided, cause=answer.call, plugin=answer.plugin)
     book.tally.decided(decided)
-    telling.decision(decided, ports)
+    telling.decision(decided, moment.observed, ports)
     return Wish(plugin=answer.plugin, decision=decision, seq=seq)
 
 
 def _write_verdict(verdict: Verdict, wish: Wish, moment: Moment, ports: Ports, *, cause: int) -> int:
     judged = Judged.of(verdict, wish, moment.snapshot_of(wish.decision.market))
-    telling.verdict(judged, ports)
+    telling.verdict(judged, moment.observed, ports)
     word = "deny" if isinstance(verdict, Denied) else "allow"
     return ports.record.append("verdict", judged, cause=cause, verdict=word, rule=judged.reason)
 

@@ -118,18 +118,27 @@ def answered(answers: Sequence[Answer], ports: Ports) -> None:
     ports.outputs.notify(events.DecideEnd(at=ports.clock.now(), answered=who, decisions=wishes))
 
 
-def decision(decided: Decided, ports: Ports) -> None:
-    told = _told(events.DecisionMade, decided, at=ports.clock.now(), text=decided.rationale)
+def decision(decided: Decided, seen: Observed, ports: Ports) -> None:
+    names = _names(decided, seen)
+    told = _told(events.DecisionMade, decided, **names, at=ports.clock.now(), text=decided.rationale)
     ports.outputs.notify(told)
 
 
-def verdict(judged: Judged, ports: Ports) -> None:
+def verdict(judged: Judged, seen: Observed, ports: Ports) -> None:
     """A verdict, and that a limit was run into where it says so."""
-    at, text = ports.clock.now(), judged.detail[:TEXT_MOST]
+    at, text, names = ports.clock.now(), judged.detail[:TEXT_MOST], _names(judged, seen)
     limit_price = judged.limit_price if judged.order else None
-    ports.outputs.notify(_told(events.RiskCheck, judged, at=at, text=text, limit_price=limit_price))
+    ports.outputs.notify(_told(events.RiskCheck, judged, **names, at=at, text=text, limit_price=limit_price))
     if judged.reason in BREACHES:
-        ports.outputs.notify(_told(events.RiskBreach, judged, at=at, text=text))
+        breach = _told(events.RiskBreach, judged, at=at, text=text, market=names["market"])
+        ports.outputs.notify(breach)
+
+
+def _names(wish: Decided | Judged, seen: Observed) -> dict[str, str]:
+    """Which market and outcome it is about, where there are such: an agent may write any text in their place."""
+    shown = seen.markets.get(wish.market) is not None
+    known = wish.outcome in ("yes", "no")
+    return {"market": wish.market if shown else "", "outcome": wish.outcome if known else ""}
 
 
 def halted(why: str, ports: Ports) -> None:

@@ -32,7 +32,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "plugin.start": "A plugin's process began: digest, grant, level, pid.",
         "plugin.exit": "A plugin's process ended: how and why.",
         "plugin.quarantine": "A plugin will not be started again in this run.",
-        "plugin.call": "The host called a plugin.",
+        "plugin.call": "The host called a plugin; an output's call carries events: how many of each kind.",
         "plugin.failed": "A plugin gave no good answer: why.",
         "plugin.log": "A line a plugin wrote.",
         "capability.deny": "A plugin asked for something its grant does not hold.",

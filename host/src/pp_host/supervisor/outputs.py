@@ -16,7 +16,7 @@ from pp_sdk.events import Event, Missed, ObserveEnd
 from pp_sdk.redaction import narrowed
 from pp_sdk.wire.messages import EVENTS_MOST, Notified, Notify
 
-from pp_host.errors import PluginError, PluginGone
+from pp_host.errors import PluginError, PluginGone, PluginViolation
 from pp_host.limits import LIMITS
 from pp_host.model import SECOND
 from pp_host.ports import Record
@@ -137,7 +137,7 @@ class OutputQueue:
             reply: Notified = await self.plugin.call("notify", Notify(events=told, patience=PATIENCE))
             self._check(reply, told)
         except PluginError as error:
-            self._gone = isinstance(error, PluginGone)
+            self._gone = isinstance(error, PluginGone | PluginViolation)
             self._lose(len(self._begun))
             self._begun.clear()
             self.plugin.failed("notify", str(error), self._call)
@@ -145,7 +145,7 @@ class OutputQueue:
         self._missed -= missed
         del self._begun[: reply.handled - len(notice)]
         if reply.failed:
-            self.plugin.dropped += len(reply.failed)
+            self.plugin.dropped += sum(one.index >= len(notice) for one in reply.failed)
             why = f"{len(reply.failed)} of {reply.handled} events: {reply.failed[0].message}"
             self.plugin.failed("notify", why, self._call)
 
