@@ -131,9 +131,8 @@ class KeepLimits:
     values_mb_max: int = 64  # the most a manifest may ask for; a dry run holds a copy of it in memory
     lines_mb_max: int = 4096  # the most a manifest may ask for
     files: int = 4096  # of one plugin: eleven years at one a day
-    writes_per_call: int = (
-        16  # each is an entry: the record grows with the calls, not with a plugin's appetite
-    )
+    writes_per_call: int = 16  # each is an entry, so the record grows with the calls and no faster
+    read_bytes_per_second: int = 32 * MIB  # of one plugin, twice that at once; above it answers wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,12 @@ import pytest
 from msgspec import Raw, Struct
 from pp_host.broker.asker import Asker, Means
 from pp_host.broker.keeping import NEEDED
-from pp_host.broker.quota import PerCall
+from pp_host.broker.quota import PerCall, TokenBucket
 from pp_host.broker.table import REQUESTS, Broker
 from pp_host.errors import PluginViolation, RecordError, RequestRefused
 from pp_host.limits import LIMITS
 from pp_host.model import PluginRef
+from pp_sdk.testing.storage import WRITES_PER_CALL
 from pp_sdk.wire import messages
 from pp_sdk.wire.frames import ProtocolError
 
@@ -192,6 +193,28 @@ async def test_so_many_changes_a_call_and_reads_do_not_count(ask: Any, record: R
     assert len(record.entries) == 6, "three changes, three refusals, no reads"
     calls[0] += 1
     await ask(asker, "kv.put", name="a", value=b"")
+
+
+async def test_reading_without_end_is_paced_and_never_refused(ask: Any, record: Record) -> None:
+    now = [0.0]
+    looks = []
+
+    def clock() -> float:
+        looks.append(now[0])
+        now[0] += 0.5
+        return now[0]
+
+    asker = Asker(PLUGIN, "grant", values=Values(), read_bytes=TokenBucket(100, 200, clock))
+    asker.values.kept["k"] = bytes(100)
+    before = len(looks)
+    for _ in range(6):
+        assert await ask(asker, "kv.get", name="k") == messages.KvValue(value=bytes(100))
+    assert len(looks) - before > 6, "some were asked to wait"
+    assert record.entries == []
+
+
+def test_the_fake_host_allows_as_many_changes_as_the_host() -> None:
+    assert LIMITS.keep.writes_per_call == WRITES_PER_CALL
 
 
 async def test_each_reaches_its_own_whatever_it_names(ask: Any, asker: Asker) -> None:

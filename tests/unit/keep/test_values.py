@@ -146,7 +146,6 @@ def test_a_symlink_in_its_place_is_refused(path, tmp_path):
 def test_a_failing_disk_is_a_refusal_and_the_old_value_stays(path, values):
     values.put("k", b"old")
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        values._db.execute("PRAGMA busy_timeout = 0")
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(RequestRefused) as refused:
             values.put("k", b"new")

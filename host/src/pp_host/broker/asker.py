@@ -31,7 +31,8 @@ class Lines(Protocol):
 class Asker:
     """Who asks: the connection is the identity, so this is never taken from a message.
 
-    values, lines: this plugin's own, None without the capability. writes: how often it may change them.
+    values, lines: this plugin's own, None without the capability. writes: how often it may change them; read_bytes: how
+    much it is shown of them before answers wait.
     """
 
     plugin: PluginRef
@@ -39,6 +40,9 @@ class Asker:
     values: Values | None = None
     lines: Lines | None = None
     writes: PerCall = field(default_factory=lambda: PerCall(LIMITS.keep.writes_per_call, lambda: 0))
+    read_bytes: TokenBucket = field(
+        default_factory=lambda: TokenBucket.a_second(LIMITS.keep.read_bytes_per_second)
+    )
     messages: TokenBucket = field(
         default_factory=lambda: TokenBucket.a_second(LIMITS.wire.requests_per_second)
     )

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import TypeVar
 
+import anyio
 from msgspec import Raw, Struct
 from pp_sdk.wire import messages
 from pp_sdk.wire.messages import decode_body
@@ -28,17 +29,22 @@ NEEDED: Mapping[str, str] = {
 }
 """The capability that each of these requests needs."""
 
+PACE_SECONDS = 0.02
+
 Granted = TypeVar("Granted")
 
 
 async def answer_kv_get(means: Means, asker: Asker, body: Raw) -> Struct:
     asked = decode_body(body, messages.KvGet)
-    return messages.KvValue(value=_granted(asker.values, "storage.kv").get(asked.name))
+    value = _granted(asker.values, "storage.kv").get(asked.name)
+    await _paced(asker, len(value or b""))
+    return messages.KvValue(value=value)
 
 
 async def answer_kv_keys(means: Means, asker: Asker, body: Raw) -> Struct:
     asked = decode_body(body, messages.KvKeys)
     names, more = _granted(asker.values, "storage.kv").names(asked.prefix, asked.after)
+    await _paced(asker, sum(map(len, names)))
     return messages.KvPage(names=names, more=more)
 
 
@@ -75,6 +81,15 @@ def _granted(own: Granted | None, capability: str) -> Granted:
     if own is None:
         raise RequestRefused("not_granted", f"{capability} was not granted to this plugin")
     return own
+
+
+async def _paced(asker: Asker, size: int) -> None:
+    """Wait until so much may be shown: large values read without end must not take the event loop from others.
+
+    A wait and no refusal, so that what a plugin reads does not depend on how fast a tape plays.
+    """
+    while not asker.read_bytes.take(size):
+        await anyio.sleep(PACE_SECONDS)
 
 
 def _count(asker: Asker) -> None:

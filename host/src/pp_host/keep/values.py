@@ -22,6 +22,7 @@ from pp_host import disk
 from pp_host.errors import OperatorError, RequestRefused
 
 SUFFIX = ".db"
+BUSY_SECONDS = 0.1  # an operator's own look into the file must not hold up the event loop
 HINT = "move it away, with its -wal and -shm: the plugin then begins with nothing"
 SCHEMA = "CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT"
 COST = f"SELECT coalesce(sum(length(name) + length(value) + {KEY_COST}), 0) FROM kept"  # noqa: S608  # a number
@@ -44,7 +45,8 @@ class Values:
             path.parent.mkdir(mode=0o700, exist_ok=True)
             disk.find_database(path, hint=HINT)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-            return cls(_prepared(sqlite3.connect(path, isolation_level=None)), most_bytes)
+            db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+            return cls(_prepared(db), most_bytes)
 
     @classmethod
     def in_memory(cls, most_bytes: int, *, begin_with: Path | None = None) -> Self:
