@@ -18,11 +18,18 @@ from pp_host.errors import WallMissing
 _NAMESPACE_WALLS: Final = frozenset(
     {"namespaces", "user namespace", "nested namespaces", "host name", "empty root", "pid namespace"}
 )
-_CONTAINER: Final = (
-    "the container forbids namespaces: start it as an ordinary user, `docker run --user 1000:1000 "
-    "--security-opt seccomp=unconfined --security-opt apparmor=unconfined "
-    "--security-opt systempaths=unconfined ...`"
+_SERVICE: Final = (
+    "run a container as an ordinary user with `--security-opt seccomp=deploy/seccomp.json --security-opt "
+    "systempaths=unconfined --security-opt apparmor=unconfined`, a unit like deploy/probablyprofit.service; "
+    "docs/DEPLOYING.md"
 )
+_WITHHELD: Final = {
+    errno.EPERM: "a seccomp filter withholds what this wall is made of",
+    errno.ENOSYS: "a seccomp filter withholds what this wall is made of",
+    errno.EACCES: "a security module denies it, as AppArmor's docker-default denies every mount",
+    errno.EROFS: "/proc/sys is read-only here (Docker's system paths, ProtectKernelTunables=)",
+    errno.ENOENT: "/proc/sys is hidden here (ProcSubset=)",
+}
 _MOST_NAMESPACES: Final = "user/max_user_namespaces"
 _UNPRIVILEGED: Final = "kernel/unprivileged_userns_clone"  # Debian's and Arch's own patch
 _APPARMOR: Final = "kernel/apparmor_restrict_unprivileged_userns"
@@ -88,8 +95,8 @@ def _namespace_remedy(number: int, around: Surroundings) -> str:
         return f"user namespaces are switched off: `sysctl -w {_UNPRIVILEGED.replace('/', '.')}=1`"
     if around.settings.get(_APPARMOR) == "1" and not around.is_root:
         return _apparmor_remedy()
-    if number in (errno.EPERM, errno.EACCES, errno.EROFS, errno.ENOSYS) and around.is_confined:
-        return _CONTAINER
+    if number in _WITHHELD and (around.is_confined or number not in (errno.EPERM, errno.ENOSYS)):
+        return f"{_WITHHELD[number]}: {_SERVICE}"
     if number == errno.EPERM and around.is_root:
         return "this root lacks CAP_SYS_ADMIN: run the host as an ordinary user"
     return "use a kernel of 5.12 or later with CONFIG_USER_NS=y, CONFIG_PID_NS=y and CONFIG_NET_NS=y"
