@@ -33,6 +33,8 @@ CASES = {
     "root on Ubuntu": ("namespaces", errno.EINVAL, around(is_root=True, apparmor="1"), "CONFIG_USER_NS=y"),
     "old kernel": ("landlock", errno.ENOSYS, around(), "5.13 or later built with CONFIG_SECURITY_LANDLOCK=y"),
     "Landlock off": ("landlock", errno.EOPNOTSUPP, around(), "`lsm=landlock,...`"),
+    "Landlock withheld": ("landlock", errno.EPERM, around(is_confined=True), "a seccomp filter withholds"),
+    "filters withheld": ("seccomp", errno.EPERM, around(is_confined=True), "a seccomp filter withholds"),
     "no filters": ("seccomp", errno.EINVAL, around(), "CONFIG_SECCOMP_FILTER=y"),
     "private Python": ("packages", errno.EACCES, around(), f"`chmod -R o+rX {os.path.dirname(os.__file__)}`"),
     "root's private files": ("packages", errno.EACCES, around(is_root=True), "as an id with no account"),

@@ -65,7 +65,7 @@ def attest(jailed_pid: int, level: str, selfcheck: Mapping[str, int]) -> tuple[s
         raise WallMissing("level", f"nothing is promised for {level!r}", hint=_HINT)
     try:
         seen = (*_status_walls(process), *_namespace_walls(process))
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         raise WallMissing(
             "process", f"{jailed_pid} has ended or is hidden from the host", hint=_HIDDEN
         ) from None

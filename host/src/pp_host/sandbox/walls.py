@@ -18,6 +18,7 @@ from pp_host.errors import WallMissing
 _NAMESPACE_WALLS: Final = frozenset(
     {"namespaces", "user namespace", "nested namespaces", "host name", "empty root", "pid namespace"}
 )
+_FILTERS: Final = frozenset({"landlock", "seccomp"})
 _SERVICE: Final = (
     "run a container as an ordinary user with `--security-opt seccomp=deploy/seccomp.json --security-opt "
     "systempaths=unconfined --security-opt apparmor=unconfined`, a unit like deploy/probablyprofit.service; "
@@ -81,6 +82,8 @@ def remedy(wall: str, number: int, around: Surroundings) -> str:
     """The most likely cause's; empty where nothing is known to help."""
     if wall in _NAMESPACE_WALLS:
         return _namespace_remedy(number, around)
+    if wall in _FILTERS and number == errno.EPERM and around.is_confined:
+        return f"{_WITHHELD[number]}: {_SERVICE}"
     if wall == "landlock":
         return _LANDLOCK_OFF if number == errno.EOPNOTSUPP else _LANDLOCK_MISSING
     if wall == "packages":
