@@ -59,6 +59,4 @@ def compiled(profile, machine=None):
             runs.append((number, code))
     search = bpf.with_word(bpf.NUMBER_OFFSET, policy._search(runs))
     audit = {"x86_64": syscalls.X86_64, "aarch64": syscalls.AARCH64}[machine].audit
-    return bpf.assemble(
-        bpf.with_word(bpf.ARCH_OFFSET, bpf.if_equal(audit, search, bpf.verdict(policy.KILL)))
-    )
+    return bpf.assemble(bpf.with_word(bpf.ARCH_OFFSET, bpf.if_equal(audit, search, bpf.verdict(policy.KILL))))
