@@ -94,6 +94,19 @@ def test_it_is_stopped_and_killed_over_its_socket_from_outside(running, home):
     assert running.wait(timeout=30) == 3
 
 
+def test_a_host_that_does_not_answer_is_not_claimed_to_be_gone(running, home):
+    host = inside(running)
+    host.suspend()
+    words = ["kill", "--reason", "hung", "--json", "--home", home.root]
+    done = subprocess.run([PP, *words], capture_output=True, text=True, check=False)
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["latched"]) == (1, True)
+    assert told["unconfirmed"] != []
+    host.resume()
+    assert subprocess.run([PP, *words], capture_output=True, check=False).returncode == 0
+    assert running.wait(timeout=30) == 3
+
+
 ENDING = "import os, signal, time; os.kill(os.getpid(), signal.SIGTERM); time.sleep(0.2); raise ImportError\n"
 
 
