@@ -27,6 +27,8 @@ CASES = {
     "Docker's AppArmor": ("empty root", errno.EACCES, around(), "docker-default denies every mount: "),
     "read-only /proc/sys": ("nested namespaces", errno.EROFS, around(), "systempaths=unconfined"),
     "hidden /proc/sys": ("nested namespaces", errno.ENOENT, around(is_confined=True), "(ProcSubset=): "),
+    "Docker on Ubuntu": ("namespaces", errno.EPERM, around(is_confined=True, apparmor="1"), "with the profile told there"),
+    "no device": ("empty root", errno.ENOENT, around(is_confined=True), "CONFIG_USER_NS=y"),
     "a unit's filter": ("host name", errno.EPERM, around(is_confined=True), "like deploy/probablyprofit.service"),
     "no filter": ("host name", errno.EPERM, around(), "CONFIG_USER_NS=y"),
     "root without rights": ("namespaces", errno.EPERM, around(is_root=True), "lacks CAP_SYS_ADMIN"),

@@ -24,10 +24,16 @@ _SERVICE: Final = (
     "systempaths=unconfined --security-opt apparmor=unconfined`, a unit like deploy/probablyprofit.service; "
     "docs/DEPLOYING.md"
 )
+_RESTRICTED: Final = (
+    ", and since AppArmor restricts user namespaces on this machine, with the profile told there instead of "
+    "apparmor=unconfined"
+)
 _WITHHELD: Final = {
     errno.EPERM: "a seccomp filter withholds what this wall is made of",
     errno.ENOSYS: "a seccomp filter withholds what this wall is made of",
     errno.EACCES: "a security module denies it, as AppArmor's docker-default denies every mount",
+}
+_SYSCTL_LOST: Final = {
     errno.EROFS: "/proc/sys is read-only here (Docker's system paths, ProtectKernelTunables=)",
     errno.ENOENT: "/proc/sys is hidden here (ProcSubset=)",
 }
@@ -81,7 +87,7 @@ def elsewhere() -> WallMissing:
 def remedy(wall: str, number: int, around: Surroundings) -> str:
     """The most likely cause's; empty where nothing is known to help."""
     if wall in _NAMESPACE_WALLS:
-        return _namespace_remedy(number, around)
+        return _namespace_remedy(wall, number, around)
     if wall in _FILTERS and number == errno.EPERM and around.is_confined:
         return f"{_WITHHELD[number]}: {_SERVICE}"
     if wall == "landlock":
@@ -91,14 +97,16 @@ def remedy(wall: str, number: int, around: Surroundings) -> str:
     return _OTHER.get(wall, "")
 
 
-def _namespace_remedy(number: int, around: Surroundings) -> str:
+def _namespace_remedy(wall: str, number: int, around: Surroundings) -> str:
     if around.settings.get(_MOST_NAMESPACES) == "0":
         return f"user namespaces are switched off: `sysctl -w {_MOST_NAMESPACES.replace('/', '.')}=10000`"
     if around.settings.get(_UNPRIVILEGED) == "0" and not around.is_root:
         return f"user namespaces are switched off: `sysctl -w {_UNPRIVILEGED.replace('/', '.')}=1`"
     if around.settings.get(_APPARMOR) == "1" and not around.is_root:
-        return _apparmor_remedy()
-    if number in _WITHHELD and (around.is_confined or number not in (errno.EPERM, errno.ENOSYS)):
+        return f"{_SERVICE}{_RESTRICTED}" if around.is_confined else _apparmor_remedy()
+    if wall == "nested namespaces" and number in _SYSCTL_LOST:
+        return f"{_SYSCTL_LOST[number]}: {_SERVICE}"
+    if number == errno.EACCES or (number in _WITHHELD and around.is_confined):
         return f"{_WITHHELD[number]}: {_SERVICE}"
     if number == errno.EPERM and around.is_root:
         return "this root lacks CAP_SYS_ADMIN: run the host as an ordinary user"
