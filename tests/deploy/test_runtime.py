@@ -18,7 +18,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PP = Path(sys.executable).with_name("pp")
-NOBODY = 65534
+IMAGE_USER = 10001  # of deploy/Dockerfile; no account here, as in an image that somebody else made
 SYSTEM = ["/usr", "/bin", "/lib", "/lib64", "/etc"]
 READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]  # as Docker has them
 MASKED = ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"]
@@ -40,7 +40,7 @@ def service():
 def contained(tmp_path, service):
     """Run `pp WORDS` in a container set up as the compose file says."""
 
-    def run(*words, system_paths="unconfined", user=NOBODY):
+    def run(*words, system_paths="unconfined", user=IMAGE_USER):
         (tmp_path / "root" / "tmp").mkdir(parents=True)
         (tmp_path / "root" / "tmp").chmod(0o1777)  # a tmpfs takes the mode of what it covers
         home = tmp_path / "home"
