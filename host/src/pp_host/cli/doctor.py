@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from pp_host.cli.output import HomeOption, JsonOption, folding, printable, show
-from pp_host.errors import HostError, OperatorError
+from pp_host.errors import HostError, OperatorError, Refused
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,7 +23,7 @@ FAULTS = {"trading": "halted", "disk": "low"}  # everything else that is not ok 
 
 
 def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Which walls stand on this machine, and what to do about those that do not."""
+    """Which walls stand on this machine, and what to do about those that do not; status 3 where one is missing."""
     from pp_host.sandbox.probe import probe
 
     level, walls = probe()
@@ -31,6 +33,8 @@ def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
         "checks": [*_machine(), *_home(home)],
     }
     show(document, lambda console: _draw(console, document), as_json=as_json)
+    if not all(wall.ok for wall in walls):
+        raise typer.Exit(Refused.exit_status)
 
 
 def _machine() -> list[dict[str, Any]]:

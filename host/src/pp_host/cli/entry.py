@@ -1,7 +1,7 @@
 """Where `pp` begins: what has to be in order before anything else is imported, and its exit status.
 
 Laws: descriptors 0 to 2 are open before another file is, else the record could become stderr. Ctrl-C ends `pp`
-without a word, also while Python is still reading modules.
+without a word, also while Python is still reading modules. As a container's first process `pp` ends by SIGTERM too.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ from io import TextIOWrapper
 from typing import TextIO
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
+TERMINATED = 143
 
 
 def run() -> None:
     """The entry point of the distribution."""
     _open_standard_streams()
+    if os.getpid() == 1:  # the kernel keeps from process 1 what it has no handler for
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(TERMINATED))
     interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if interruptible:  # an exception in the midst of an import may be printed, or lost
         signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))

@@ -54,6 +54,7 @@ READINGS: Final[Mapping[str, dict[str, int]]] = {
 _NO_CAPABILITY: Final = "0000000000000000"
 _CAPABILITY_SETS: Final = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 _NAMESPACES: Final = ("mnt", "net", "ipc", "uts", "cgroup", "user")  # pid: seen in NSpid
+_HIDDEN: Final = "where /proc hides processes (hidepid=, ProtectProc=), it has to show the host its plugins"
 _HINT: Final = "run `pp doctor`; a kernel that reports a wall it does not keep must not run plugins"
 
 
@@ -64,9 +65,9 @@ def attest(jailed_pid: int, level: str, selfcheck: Mapping[str, int]) -> tuple[s
         raise WallMissing("level", f"nothing is promised for {level!r}", hint=_HINT)
     try:
         seen = (*_status_walls(process), *_namespace_walls(process))
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         raise WallMissing(
-            "process", f"{jailed_pid} has ended or is hidden from the host", hint=_HINT
+            "process", f"{jailed_pid} has ended or is hidden from the host", hint=_HIDDEN
         ) from None
     return (*seen, *_selfcheck_walls(ATTEMPTS[level] | READINGS[level], selfcheck))
 

@@ -18,11 +18,25 @@ from pp_host.errors import WallMissing
 _NAMESPACE_WALLS: Final = frozenset(
     {"namespaces", "user namespace", "nested namespaces", "host name", "empty root", "pid namespace"}
 )
-_CONTAINER: Final = (
-    "the container forbids namespaces: start it as an ordinary user, `docker run --user 1000:1000 "
-    "--security-opt seccomp=unconfined --security-opt apparmor=unconfined "
-    "--security-opt systempaths=unconfined ...`"
+_FILTERS: Final = frozenset({"landlock", "seccomp"})
+_SERVICE: Final = (
+    "run a container as an ordinary user with `--security-opt seccomp=deploy/seccomp.json --security-opt "
+    "systempaths=unconfined --security-opt apparmor=unconfined`, a unit like deploy/probablyprofit.service; "
+    "docs/DEPLOYING.md"
 )
+_RESTRICTED: Final = (
+    ", and since AppArmor restricts user namespaces on this machine, with the profile told there instead of "
+    "apparmor=unconfined"
+)
+_WITHHELD: Final = {
+    errno.EPERM: "a seccomp filter withholds what this wall is made of",
+    errno.ENOSYS: "a seccomp filter withholds what this wall is made of",
+    errno.EACCES: "a security module denies it, as AppArmor's docker-default denies every mount",
+}
+_SYSCTL_LOST: Final = {
+    errno.EROFS: "/proc/sys is read-only here (Docker's system paths, ProtectKernelTunables=)",
+    errno.ENOENT: "/proc/sys is hidden here (ProcSubset=)",
+}
 _MOST_NAMESPACES: Final = "user/max_user_namespaces"
 _UNPRIVILEGED: Final = "kernel/unprivileged_userns_clone"  # Debian's and Arch's own patch
 _APPARMOR: Final = "kernel/apparmor_restrict_unprivileged_userns"
@@ -73,7 +87,9 @@ def elsewhere() -> WallMissing:
 def remedy(wall: str, number: int, around: Surroundings) -> str:
     """The most likely cause's; empty where nothing is known to help."""
     if wall in _NAMESPACE_WALLS:
-        return _namespace_remedy(number, around)
+        return _namespace_remedy(wall, number, around)
+    if wall in _FILTERS and number == errno.EPERM and around.is_confined:
+        return f"{_WITHHELD[number]}: {_SERVICE}"
     if wall == "landlock":
         return _LANDLOCK_OFF if number == errno.EOPNOTSUPP else _LANDLOCK_MISSING
     if wall == "packages":
@@ -81,15 +97,17 @@ def remedy(wall: str, number: int, around: Surroundings) -> str:
     return _OTHER.get(wall, "")
 
 
-def _namespace_remedy(number: int, around: Surroundings) -> str:
+def _namespace_remedy(wall: str, number: int, around: Surroundings) -> str:
     if around.settings.get(_MOST_NAMESPACES) == "0":
         return f"user namespaces are switched off: `sysctl -w {_MOST_NAMESPACES.replace('/', '.')}=10000`"
     if around.settings.get(_UNPRIVILEGED) == "0" and not around.is_root:
         return f"user namespaces are switched off: `sysctl -w {_UNPRIVILEGED.replace('/', '.')}=1`"
     if around.settings.get(_APPARMOR) == "1" and not around.is_root:
-        return _apparmor_remedy()
-    if number in (errno.EPERM, errno.EACCES, errno.EROFS, errno.ENOSYS) and around.is_confined:
-        return _CONTAINER
+        return f"{_SERVICE}{_RESTRICTED}" if around.is_confined else _apparmor_remedy()
+    if wall == "nested namespaces" and number in _SYSCTL_LOST:
+        return f"{_SYSCTL_LOST[number]}: {_SERVICE}"
+    if number == errno.EACCES or (number in _WITHHELD and around.is_confined):
+        return f"{_WITHHELD[number]}: {_SERVICE}"
     if number == errno.EPERM and around.is_root:
         return "this root lacks CAP_SYS_ADMIN: run the host as an ordinary user"
     return "use a kernel of 5.12 or later with CONFIG_USER_NS=y, CONFIG_PID_NS=y and CONFIG_NET_NS=y"
