@@ -62,7 +62,7 @@ class PointPile:
         """prices.parquet. Raises OperatorError when two points contradict."""
         points = self._pile.sort(ranks)
         if (twice := points.twice()) is not None:
-            raise second("price", place, *twice)
+            raise second(self.noun, place, *twice)
         with drafted_file(folder / PRICES) as file:
             write_prices(file, points, names)
 
@@ -114,7 +114,7 @@ class BookPile:
         before = (-1, -1, -1)
         for best, *_ in ladders((Rung(*cells) for cells in levels.tuples(*Rung._fields)), fault):
             if best[1:3] == before[1:]:
-                raise second("book", place, before[0], best.row)
+                raise second(self.noun, place, before[0], best.row)
             before = best[:3]
         with drafted_file(folder / PRICES) as file:
             write_prices(file, None, names)
