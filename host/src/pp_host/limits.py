@@ -66,7 +66,7 @@ class SupervisionLimits:
     backoff_most_seconds: float = 60.0
     output_queue: int = 1000  # events one output may lag behind before the oldest are dropped
     output_gather_seconds: float = (
-        0.05  # a delivery waits so long for company: a call costs 1 ms, an event 0.03 ms
+        0.05  # a delivery waits so long for company: a call costs five times what an event does
     )
     output_batch_seconds: float = 0.1  # an output begins no further event of a delivery afterwards
     output_room_seconds: float = (

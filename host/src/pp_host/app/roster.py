@@ -205,9 +205,8 @@ def _spec(one: Loaded, level: str, seed: int, outer: float, brief: Brief | None)
     manifest, limits = verified.manifest, grant.limits
     seen, account = grant.held(MarketRead), grant.held(AccountRead)
     told = grant.held(Notify)
-    before = (
-        LIMITS.supervision.output_batch_seconds if manifest.kind == "output" else 0
-    )  # the last event begins
+    # An output's call holds many events, and the last one begins when others have had this much time.
+    before = LIMITS.supervision.output_batch_seconds if manifest.kind == "output" else 0.0
     return PluginSpec(
         ref=PluginRef(manifest.id, manifest.version, verified.digest),
         kind=manifest.kind,
