@@ -135,6 +135,15 @@ def test_a_file_that_is_no_database_is_an_operators_error(path, name):
     assert path.read_bytes().startswith(b"something else"), "it is left as it is"
 
 
+def test_a_database_of_something_else_is_an_operators_error(path):
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE kept (something TEXT)")
+    for begin in (lambda: Values.open(path, MOST), lambda: Values.in_memory(MOST, begin_with=path)):
+        with pytest.raises(OperatorError, match="no such column"):
+            begin()
+
+
 def test_a_symlink_in_its_place_is_refused(path, tmp_path):
     path.parent.mkdir()
     path.symlink_to(tmp_path / "elsewhere.db")

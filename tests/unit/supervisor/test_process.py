@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 import pytest
-from pp_host.errors import PluginError, PluginGone, PluginTimeout, Refused
+from pp_host.errors import PluginError, PluginGone, PluginTimeout, RecordError, Refused
 from pp_host.sandbox import attest
 from pp_host.supervisor.life import Outcome
 from pp_sdk import Account, MarketRow, Position, build
@@ -90,6 +90,18 @@ async def test_the_outer_deadline_does_not_stand_still(started: Any, desk: Any) 
     with pytest.raises(PluginTimeout, match=r"no answer within 0\.5 s"):
         await decide(process)
     await process.stop()  # it was waiting on the host, heard the cancel and answered it
+
+
+async def test_asking_a_host_whose_record_failed_is_the_end_and_no_wait(started: Any, desk: Any) -> None:
+    class Failed(desk):
+        async def answer(self, method: str, body: Any) -> Any:
+            raise RecordError("the record cannot be written")
+
+    process = await started(AGENT.format(body="clock.now()"), Failed())
+    with pytest.raises(PluginGone):
+        await decide(process)
+    ending = await process.ended()
+    assert (ending.outcome, ending.detail) == (Outcome.OK, "the record cannot be written")
 
 
 BURN = "until = time.process_time() + {seconds}\n        while time.process_time() < until: pass"

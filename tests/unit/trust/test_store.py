@@ -227,6 +227,10 @@ def test_killed_at_any_step_it_is_the_old_or_the_new(store, bring, ship, edited,
 # --- removed ---
 
 
+def fail():
+    raise OperatorError("the record is full")
+
+
 def test_removed_it_is_gone_and_what_it_kept_with_it(store, bring, source, trust):
     bring(source)
     did = []
@@ -248,16 +252,22 @@ def test_what_it_kept_may_stay(store, bring, source):
 def test_a_removal_that_is_not_recorded_takes_nothing(store, bring, source, trust):
     offer = bring(source)
 
-    def full():
-        raise OperatorError("the record is full")
-
     erased = []
     with pytest.raises(OperatorError, match="the record is full"):
-        store.remove(ID, keep_data=False, record=full, erase=erased.append)
+        store.remove(ID, keep_data=False, record=fail, erase=erased.append)
     store.finish(lambda: {ID: offer.grant.file_digest}, erased.append)
     assert store.load(ID, trust)[1] == offer.grant
     assert erased == []
     assert [path.name for path in store.grants.iterdir()] == [f"{ID}.json"]
+
+
+def test_a_record_that_knows_nothing_of_it_takes_nothing(store, bring, source, trust):
+    """One that was cut back to before the installation is no word for a removal."""
+    bring(source)
+    with pytest.raises(OperatorError):
+        store.remove(ID, keep_data=False, record=fail, erase=lambda plugin: None)
+    store.finish(dict, lambda plugin: pytest.fail("erased"))
+    assert [grant.id for grant in store.installed()] == [ID]
 
 
 def test_only_the_plugin_that_was_removed_is_taken_away(store, bring, source, edited):

@@ -52,11 +52,12 @@ class Values:
     def in_memory(cls, most_bytes: int, *, begin_with: Path | None = None) -> Self:
         """Values that end with the run; they begin as a copy of the file `begin_with`, if there is one."""
         db = _prepared(sqlite3.connect(":memory:", isolation_level=None))
-        if begin_with is not None:
-            with _readable(begin_with):
-                if disk.find_database(begin_with, hint=HINT):
-                    with closing(_reading(begin_with)) as kept:
-                        kept.backup(db)
+        try:
+            if begin_with is not None:
+                _copy(begin_with, db)
+        except OperatorError:
+            db.close()
+            raise
         return cls(db, most_bytes)
 
     def get(self, name: str) -> bytes | None:
@@ -120,6 +121,15 @@ def _prepared(db: sqlite3.Connection) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _copy(path: Path, db: sqlite3.Connection) -> None:
+    """Bring what is kept in a file, where there is one, into `db`. Errors: OperatorError."""
+    with _readable(path):
+        if disk.find_database(path, hint=HINT):
+            with closing(_reading(path)) as kept:
+                kept.backup(db)
+            db.execute(COST)
 
 
 def _reading(path: Path) -> sqlite3.Connection:
