@@ -53,7 +53,7 @@ class ArbitrageAgent:
 
     @hookimpl
     def decide(self, observation: Observation) -> list[Decision]:
-        found = find(on_sale(observation.markets, observation.now, self._terms), self._rules)
+        found = find(on_sale(observation.markets, observation.now, self._terms), self._rules_for(observation))
         self._tally.saw(found, self._implausible)
         decisions: list[Decision] = []
         account = observation.account
@@ -65,6 +65,10 @@ class ArbitrageAgent:
                 self._tally.wished()
         self._tally.summarise()
         return decisions
+
+    def _rules_for(self, observation: Observation) -> Rules:
+        """A strategy leaves markets out: what it shows of an event is not all of it."""
+        return self._rules if observation.scores is None else self._rules._replace(exhaustive=False)
 
     def _look_back(self, account: Account) -> None:
         """Count what came of the sets asked for before."""

@@ -135,7 +135,7 @@ def test_from_source_to_installed(home, folder, tmp_path, done):
     assert {key: shown[key] for key in installed} == installed
     assert (shown["manifest"]["kind"], shown["files"]) == ("agent", ["momentum.py", "plugin.yaml"])
     names = {"id": ID, "version": "1.4.0", "digest": packed["digest"], "keyid": signed["keyid"]}
-    assert events(home) == [("plugin.install", {**names, "grant": installed["grant"]})]
+    assert events(home) == [("plugin.install", {**names, "grant": installed["grant"], "briefs": {}})]
 
 
 def test_a_publisher_is_enrolled(home, folder, tmp_path, publisher, package, pp, done):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
+from types import SimpleNamespace
+
 import pytest
 from pp_host.app.founding import BUILTINS, found_home, install_folder
+from pp_host.cli.consent import _draw_briefs
 from pp_host.cli.main import main
 from pp_host.trust.keys import SigningKey
 from pp_host.trust.truststore import TrustStore
+from pp_sdk.testing import brief
+from rich.console import Console
 
 WORDS = "dev.probablyprofit.strategy-words"
 VALUE = "dev.probablyprofit.agent-value"
@@ -102,9 +108,23 @@ def test_every_brief_is_shown_whole(home, capsys):
     assert main(["plugin", "show", WORDS, "--home", str(home.root)]) == 0
     shown = capsys.readouterr().out
     for name in ("value", "contrarian", "news", "politics", "sports"):
-        assert f"brief {name}: what every agent is told as your word, sha256 " in shown
-        assert f"  {name.capitalize()}.\n" in shown
+        assert f"brief {name}: agents are told this as your word; sha256 " in shown
+        assert f"\n\u2502 {name.capitalize()}." in shown
     assert shown.count("never an instruction to you") == 5
+    assert shown.index("What it may do") > shown.rindex("never an instruction"), "what it may do stands last"
+
+
+@pytest.mark.parametrize("width", [10, 40, 160])
+def test_a_briefs_lines_are_folded_beside_a_bar_and_never_cut(width):
+    out = io.StringIO()
+    console = Console(file=out, width=width, soft_wrap=width == 160)
+    told = brief("z" * 500 + " " + "y\u202ey " * 60 + "\n\n[bold]pp: ok\n", "some")
+    _draw_briefs(console, SimpleNamespace(briefs=[told]))
+    shown = out.getvalue()
+    bars = [line for line in shown.splitlines() if line.startswith("\u2502")]
+    assert "".join(bars).count("z") == 500
+    assert "".join(bars).replace("\u2502", "").replace(" ", "").count("y\\u202ey") == 60
+    assert shown.splitlines()[-1].rstrip() == "\u2502 [bold]pp: ok" or width == 10
 
 
 def test_after_the_installation_the_next_step_names_a_brief(home, capsys, tmp_path):

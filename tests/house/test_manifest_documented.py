@@ -12,6 +12,8 @@ from pp_host.limits import LIMITS
 from pp_host.trust.capability import EVENT_KINDS, LATER, OFFERED, Capability
 from pp_host.trust.manifest import RULES, SDK_API, Manifest, PluginLimits, parse
 from pp_host.trust.schema import Setting, read_schema
+from pp_sdk.types import BRIEF_MOST
+from pp_sdk.wire.messages import SELECTED_MOST
 
 CAPABILITIES = {str(kind.__struct_config__.tag): kind for kind in get_args(Capability)}
 
@@ -119,6 +121,9 @@ def test_events_settings_and_numbers_are_the_hosts(page):
     assert f"at most {package.money_micros_max // 10**6:,}" in page
     assert f"1 to {package.orders_per_minute_max} |" in section(page, "`decision.propose`")
     assert f"at most {package.settings} named" in page
+    assert f"mapping of 1 to {package.briefs} names" in page
+    assert f"A brief has {package.brief_chars_min} to {BRIEF_MOST:,} characters" in page
+    assert f"best first, at most {SELECTED_MOST:,};" in page
     assert f"this host has {'.'.join(map(str, SDK_API))} " in page
 
 

@@ -12,6 +12,7 @@ from pp_sdk.events import Event
 from pp_sdk.redaction import marks
 from pp_sdk.table.layout import HEADER, INT_COLUMNS, MOST, MOST_LEVELS, NULLABLE, SIDES, TEXT_COLUMNS
 from pp_sdk.types import (
+    BRIEF_MOST,
     Account,
     Brief,
     Choice,
@@ -26,7 +27,15 @@ from pp_sdk.types import (
 )
 from pp_sdk.wire.connection import IN_FLIGHT
 from pp_sdk.wire.frames import FRAME_BYTES, Frame
-from pp_sdk.wire.messages import EVENTS_MOST, FAILED_CHARACTERS, METHODS, PROTOCOL, Failure, HookFailed
+from pp_sdk.wire.messages import (
+    EVENTS_MOST,
+    FAILED_CHARACTERS,
+    METHODS,
+    PROTOCOL,
+    SELECTED_MOST,
+    Failure,
+    HookFailed,
+)
 
 SHARED = [
     SnapshotRequest,
@@ -194,6 +203,8 @@ def test_every_bound_is_told(page):
     assert f"Version {PROTOCOL}." in page
     limits = section(page, "Limits")
     assert f"{FRAME_BYTES:,} bytes" in limits
+    assert f"one selection | {SELECTED_MOST:,} |" in limits
+    assert f"at most {BRIEF_MOST:,} |" in section(page, "Brief")
     assert f"requests per side | {IN_FLIGHT} |" in limits
 
 

@@ -125,6 +125,15 @@ def test_a_question_is_answered(state):
     assert not (state / SOCKET).exists()
 
 
+def test_what_an_operators_command_did_travels_whole(state):
+    async def told(ask):
+        return {"event": ask.event, "subject": ask.subject}
+
+    subject = {"id": "org.example.s", "patterns": ["*"], "briefs": {"value": "0" * 64}, "caps": None}
+    sent = Ask(event="plugin.install", subject=subject)
+    assert serve(state, {"record": told}, lambda: ask(state, "record", sent, timeout=5))["subject"] == subject
+
+
 def test_many_at_once_each_get_their_own_answer(state):
     from concurrent.futures import ThreadPoolExecutor
 

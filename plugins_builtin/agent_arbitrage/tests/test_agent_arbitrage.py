@@ -136,6 +136,13 @@ def test_yes_of_all_markets_is_bought_only_by_those_who_accept_that_none_may_win
         ]
 
 
+def test_yes_of_all_markets_is_not_bought_of_a_strategys_selection():
+    scores = {"m0": 1_000_000, "m1": 1, "m2": 0}
+    with opened({"accept_missing_winner": True}) as host:
+        assert host.decide(*YES_CHEAP, scores=scores) == []
+        assert len(host.decide(*event(60, 60, 70), scores=scores)) == 3, "NO needs no others"
+
+
 @pytest.mark.parametrize(
     "hole",
     [of("m9", 30, 75, event="rain", status=CLOSED), of("m9", 1, 99, event="rain", yes_asks=())],

@@ -44,7 +44,22 @@ def test_its_length_is_counted_in_characters(count, fits):
 
 
 @pytest.mark.parametrize(
-    "unseen", ["\x1b[2J", "\u202e", "\u200b", "\U000e0041", "\U000e0101", "\r", "\t", "\x00", "\ufeff"]
+    "unseen",
+    [
+        *("\x1b[2J", "\u202e", "\u200b", "\r", "\t", "\x00", "\ufeff", "\u00ad", "\u00a0", "\u2028"),
+        *(
+            "\u034f",
+            "\u1160",
+            "\u180b",
+            "\u2800",
+            "\u3164",
+            "\ufe00",
+            "\ufe0f",
+            "\uffa0",
+            "\U000e0041",
+            "\U000e01ef",
+        ),
+    ],
 )
 def test_what_a_screen_does_not_show_is_refused_with_its_line(unseen):
     with pytest.raises(OperatorError) as caught:
@@ -53,6 +68,11 @@ def test_what_a_screen_does_not_show_is_refused_with_its_line(unseen):
     assert (
         caught.value.hint == "a brief is printable text and line ends: whoever installs it must see all of it"
     )
+
+
+def test_any_script_is_text():
+    words = "Kaufe, was zu billig ist. \u00e4\u00df \u4e70\u4fbf\u5b9c \u0627\u0634\u062a\u0631 \U0001f4c8 $ 5 % \u2014 e\u0301"
+    assert read(words.encode())[0].text == words
 
 
 def test_what_is_no_utf8_is_refused_with_its_line():

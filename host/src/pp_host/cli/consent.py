@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def draw_plugin(console: Console, plugin: VerifiedPlugin, grant: Grant) -> None:
-    """What it is, who signed it, each permission with the author's reason, and every brief whole."""
+    """What it is, who signed it, every brief whole, and each permission with the author's reason."""
     from rich.table import Table
     from rich.text import Text
 
@@ -34,20 +34,32 @@ def draw_plugin(console: Console, plugin: VerifiedPlugin, grant: Grant) -> None:
     ):
         facts.add_row(Text(name, "bold"), Text(printable(value)))
     console.print(facts)
+    _draw_briefs(console, plugin)
     asked = folding("capability", "what it means here", "the author's reason", title="What it may do")
     for capability in grant.capabilities:
         asked.add_row(
             *(Text(printable(part)) for part in (use(capability), capability.sentence(), capability.reason))
         )
     console.print(asked if grant.capabilities else "It asks for nothing.")
+
+
+def _draw_briefs(console: Console, plugin: VerifiedPlugin) -> None:
+    """Every brief beside a bar, however its lines are folded: none of it can pass for a line of ours."""
+    from rich.table import Table
+    from rich.text import Text
+
     for brief in plugin.briefs:
         console.print(
-            Text(
-                f"\nbrief {brief.name}: what every agent is told as your word, sha256 {brief.digest}", "bold"
-            )
+            Text(f"\nbrief {brief.name}: agents are told this as your word; sha256 {brief.digest}", "bold")
         )
+        lines = Table.grid(padding=(0, 1))
+        lines.add_column()
+        lines.add_column(overflow="fold")
         for line in brief.text.rstrip("\n").split("\n"):
-            console.print(Text(f"  {printable(line)}"))
+            pieces = Text(printable(line)).wrap(console, console.width - 2) or [Text()]
+            for piece in pieces:
+                lines.add_row("\u2502", piece)
+        console.print(lines)
 
 
 def draw_kept(console: Console, grant: Grant, found: Mapping[str, Any]) -> None:

@@ -96,13 +96,6 @@ class PluginCaller:
             if one.answer is not None
         ]
 
-    async def _show(self, hook: str, observed: Observed, cause: int) -> list[Called]:
-        shown = Shown(observed)
-        try:
-            return await self._call(hook, cause, {"observation": shown})
-        finally:
-            shown.close()
-
     async def advise(self, proposal: Proposal, view: RiskView, *, cause: int) -> Sequence[Opinion]:
         share, spent = self._share(), self._advised.get(proposal.plugin, 0.0)
         if spent >= share:
@@ -126,6 +119,13 @@ class PluginCaller:
         """Whom a call of `hook` reaches, in the order of its answers."""
         implementations = getattr(self._manager.hook, hook).get_hookimpls()
         return [cast("Proxy", implementation.plugin) for implementation in reversed(implementations)]
+
+    async def _show(self, hook: str, observed: Observed, cause: int) -> list[Called]:
+        shown = Shown(observed)
+        try:
+            return await self._call(hook, cause, {"observation": shown})
+        finally:
+            shown.close()
 
     async def _call(self, hook: str, cause: int | None, arguments: dict[str, Any]) -> list[Called]:
         self._cause = cause

@@ -8,6 +8,7 @@ a running plugin. Its digest is that of the file's bytes.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 
 from pp_sdk.types import BRIEF_MOST, Brief
@@ -15,7 +16,11 @@ from pp_sdk.types import BRIEF_MOST, Brief
 from pp_host.errors import OperatorError
 from pp_host.limits import LIMITS
 
-_UNSEEN = "\U000e0000"  # from here on: tags and variation selectors, which no screen shows
+# Printable by their category and yet nothing on a screen: what isprintable() leaves of Unicode's
+# Default_Ignorable_Code_Point (joiners, fillers, variation selectors, tags), and the blank braille pattern.
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+)
 
 
 def read_briefs(paths: Mapping[str, str], files: Mapping[str, bytes], manifest: str) -> tuple[Brief, ...]:
@@ -49,5 +54,5 @@ def _text(data: bytes, path: str) -> str:
 def _unseen(text: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.split("\n"), 1):
         for character in line:
-            if not character.isprintable() or character >= _UNSEEN:
+            if not character.isprintable() or _BLANK.match(character):
                 yield number, character
