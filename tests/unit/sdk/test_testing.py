@@ -277,3 +277,14 @@ def test_a_folder_is_imported_from_itself_alone(tmp_path, monkeypatch, imported)
     with FakeHost(folder):
         assert sys.modules["pp_shaded"].plugin
     assert (sys.modules.get("pp_shaded"), sys.meta_path) == before
+
+
+def test_an_agent_has_to_live_with_a_strategy():
+    class Trusting:
+        @hookimpl
+        def decide(self, observation):
+            scores = observation.scores or dict.fromkeys(observation.markets.cells("id"), 1.0)
+            return [wish(one.id) for one in observation.markets if scores[one.id] > 0.5]
+
+    with pytest.raises(RemoteError, match="KeyError"):
+        check_agent(Trusting())

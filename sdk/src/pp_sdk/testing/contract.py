@@ -54,14 +54,21 @@ def check_output(
 def _decisions(plugin: object, config: dict[str, Any] | None, storage: FakeStorage) -> list[list[Decision]]:
     answers = []
     with FakeHost(plugin, config, storage=storage) as host:
-        for table in _awkward_tables():
-            decisions = host.decide(table=table)
+        for table, scores in _moments():
+            decisions = host.decide(table=table, scores=scores)
             for decision in decisions:
                 for complaint in _complaints(decision, table):
                     raise ContractError(f"decide: {complaint}: {decision}")
             answers.append(decisions)
             host.now += 60 * MICRO
     return answers
+
+
+def _moments() -> Iterator[tuple[MarketTable, dict[str, int] | None]]:
+    """What there is to see without a strategy, and then with one that selected nothing, and little."""
+    yield from ((table, None) for table in _awkward_tables())
+    yield build(()), {}
+    yield markets(5), {"m1": 250_000}
 
 
 def _awkward_tables() -> Iterator[MarketTable]:
