@@ -10,13 +10,14 @@ import sys
 from contextlib import closing
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from pp_host.errors import OperatorError, RequestRefused
 from pp_host.keep.values import Values, kept_bytes
-from pp_sdk.storage import KEY_COST, cost
-from pp_sdk.wire.messages import KEYS_PAGE
+from pp_sdk.storage import KEY_COST, MIB, cost
+from pp_sdk.testing import FakeStorage
+from pp_sdk.wire.messages import KEYS_PAGE, VALUE_BYTES, KvPut
 
 MOST = 10_000
 
@@ -230,3 +231,20 @@ class Machine(RuleBasedStateMachine):
 
 TestMachine = Machine.TestCase
 TestMachine.settings = settings(max_examples=60, stateful_step_count=20)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, VALUE_BYTES)), max_size=30))
+def test_the_authors_fake_host_keeps_the_same_books(puts):
+    fake = FakeStorage(kv_mb=1)
+    with closing(Values.in_memory(MIB)) as values:
+        for name, size in puts:
+            fake.called()
+            answer = fake.answer("kv.put", KvPut(name=name, value=bytes(size)))
+            try:
+                values.put(name, bytes(size))
+            except RequestRefused as refused:
+                assert answer.code == refused.code
+            else:
+                assert not hasattr(answer, "code")
+        assert {name: values.get(name) for name in values.names("", "")[0]} == fake.values

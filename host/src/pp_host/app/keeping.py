@@ -43,7 +43,7 @@ def cupboard(
     home: Home, enlisted: Sequence[Enlisted], *, run: str, mode: str, tape: bool
 ) -> Iterator[Cupboard]:
     """What the plugins of a run keep, open until the block ends. OperatorError: something is in the way, or damaged."""
-    lasting = mode == "paper" and not tape
+    lasting = mode != "dry-run" and not tape
     kept = Cupboard()
     with ExitStack() as opened:
         for one in enlisted:

@@ -243,9 +243,7 @@ class PluginProcess:
             self._channel.fail(request.id, messages.Failure(code=refusal.code, message=str(refusal)))
         except (PluginViolation, ProtocolError) as error:
             self.end(Outcome.VIOLATION, str(error))
-        except (
-            RecordError
-        ) as error:  # the session stops at its next entry; nobody need be answered until then
+        except RecordError as error:  # the session stops at its next entry, and nobody need be answered
             self.end(Outcome.OK, str(error))
 
     def _told(self, event: EventReceived) -> None:
