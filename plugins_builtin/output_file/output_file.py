@@ -12,12 +12,14 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from pp_sdk import MICRO, Event, RemoteError, files, hookimpl, log
+from pp_sdk.events import EventKind
 
 PREFIX = re.compile(r"[a-z0-9_-]{1,40}")
+KINDS = frozenset({*get_args(EventKind), "missed"})
 AGAIN_SECONDS = 10.0  # a refused request is an entry of the record: not one for each call
 
 
@@ -38,6 +40,8 @@ class FileOutput:
             raise ValueError("prefix: only a-z, 0-9, '-' and '_', at most 40 of them")
         self._prefix = config["prefix"]
         self._kinds = frozenset(config["kinds"].split())
+        if unknown := self._kinds - KINDS:
+            raise ValueError(f"kinds: no such event: {', '.join(sorted(unknown))}")
 
     @hookimpl
     def notify(self, event: Event) -> None:

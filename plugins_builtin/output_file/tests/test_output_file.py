@@ -83,6 +83,11 @@ def test_a_prefix_that_names_no_file_is_refused_at_the_start(storage, prefix):
         FakeHost(FOLDER, {"prefix": prefix, "kinds": ""}, storage=storage)
 
 
+def test_a_kind_that_no_event_has_is_refused_at_the_start(storage):
+    with pytest.raises(RemoteError, match="kinds: no such event: cycle, fills"):
+        FakeHost(FOLDER, {"prefix": "events", "kinds": "fills fill cycle missed"}, storage=storage)
+
+
 def test_without_room_it_says_so_once_counts_and_tells_when_it_writes_again(storage):
     from importlib.util import module_from_spec, spec_from_file_location
 
