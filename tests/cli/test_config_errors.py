@@ -94,7 +94,7 @@ def test_the_same_command_accepts_a_good_file(furnished, capsys):
     home.config_file.write_text(text)
     assert main(["config", "check", "--home", str(home.root)]) == 0
     told = capsys.readouterr()
-    assert told.out == f"ok: {home.config_file}: 3 of 9 plugins enabled, mode paper\n"
+    assert told.out == f"ok: {home.config_file}: 3 of 10 plugins enabled, mode paper\n"
     assert told.err == ""
 
 
