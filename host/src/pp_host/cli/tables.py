@@ -59,6 +59,26 @@ def draw_positions(console: Console, document: Mapping[str, Any]) -> None:
         )
 
 
+def draw_runs(console: Console, document: Mapping[str, Any]) -> None:
+    numbers = ("equity $", "change $", "orders", "fills")
+    table = folding(
+        "run", "mode", "market time", "ended", *numbers, title="Runs", right=numbers, firm={"run"}
+    )
+    for row in document["runs"][-DRAWN:]:
+        table.add_row(
+            printable(row["run"]),
+            "tape" if row["account"] != "paper" else printable(row["mode"]),
+            when(row["now"]) if row["observed"] is not None else "",
+            row["ended"][: len("2026-01-31T23:59:59")] or "not yet, or not in good order",
+            cents(row["equity"]),
+            cents(row["equity"] - row["equity_start"]),
+            *(f"{row[name]:,}" for name in ("orders", "fills")),
+        )
+    if document["runs"]:
+        console.print(table)
+    console.print(f"{_drawn(document['runs'])} of {document['matching']} runs")
+
+
 def orders_table(rows: Rows, title: str) -> Table:
     table = folding(
         "at",

@@ -1,0 +1,195 @@
+"""The tables of the page: plugins, trades with how each came about, payouts, markets, verdicts, what went wrong.
+
+Laws: long ids are shortened in the middle and whole in their title; a stranger's text is bounded as well as escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from pp_host.app.report.shapes import Link, PluginPart, ReasonCount, Report, Taking, Trade
+from pp_host.cli.output import brief, cents, elided, price, when
+from pp_host.cli.page.charts import signed
+from pp_host.cli.page.markup import Html, tag
+
+WORDS = 300  # characters of a stranger's text in a table
+ORDER_ID = 12  # of an order's id: what `pp audit why` takes
+DIGEST = 16
+
+Chains = Mapping[int, Sequence[Link]]
+
+
+def table(heads: Sequence[str], rows: Iterable[Html], right: Sequence[str] = ()) -> Html:
+    """Columns named in `right` hold numbers. Wide tables scroll by themselves, not the page."""
+    cells = [tag("th", head, scope="col", **({"class_": "n"} if head in right else {})) for head in heads]
+    inner = tag("table", tag("thead", tag("tr", *cells)), tag("tbody", *rows))
+    return tag("div", inner, class_="wide", tabindex="0", role="region", aria_label=", ".join(heads))
+
+
+def number(words: str) -> Html:
+    return tag("td", words, class_="n")
+
+
+def short(name: str, most: int = 28) -> Html:
+    return tag("span", elided(name, most), title=name)
+
+
+def plugins(parts: Sequence[PluginPart]) -> Html:
+    numbers = ("starts", "calls", "failures", "falls", "spent $")
+    heads = ("plugin", "version", "package sha256", *numbers, "ended")
+    return table(heads, (_plugin(part) for part in parts), numbers)
+
+
+def _plugin(part: PluginPart) -> Html:
+    counts = (part.starts, part.calls, part.failures, part.falls)
+    return tag(
+        "tr",
+        tag("th", part.id, scope="row"),
+        tag("td", part.version or "never started"),
+        tag("td", tag("code", part.digest[:DIGEST], title=part.digest)),
+        *(number(f"{count:,}") for count in counts),
+        number(cents(part.spent)),
+        tag("td", "in quarantine" if part.quarantined else ""),
+    )
+
+
+TRADE_NUMBERS = ("shares", "price $", "amount $", "fee $", "realised $")
+
+
+def trades(report: Report, chains: Chains) -> Html:
+    heads = ("at (UTC)", "agent", "market", "trade", *TRADE_NUMBERS, "why")
+    rows = (row for trade in reversed(report.trades) for row in _trade(trade, chains[trade.seq], len(heads)))
+    return table(heads, rows, TRADE_NUMBERS)
+
+
+def _trade(trade: Trade, chain: Sequence[Link], columns: int) -> Iterator[Html]:
+    name = f"why-{trade.seq}"
+    figures = (
+        cents(trade.shares),
+        price(trade.price),
+        cents(trade.amount),
+        price(trade.fee),
+        "" if trade.realised is None else signed(trade.realised),
+    )
+    link = tag("a", trade.order[:ORDER_ID], href=f"#{name}", title=f"how order {trade.order} came about")
+    yield tag(
+        "tr",
+        tag("td", when(trade.at)),
+        tag("td", tag("span", trade.plugin.rpartition(".")[2], title=trade.plugin)),
+        tag("td", short(trade.market)),
+        tag("td", f"{trade.side} {trade.outcome}"),
+        *map(number, figures),
+        tag("td", link),
+    )
+    command = f"pp audit why {trade.order}"
+    story = tag(
+        "div",
+        tag(
+            "p",
+            "From the snapshot to the trade, as the record has it; ",
+            tag("code", command),
+            " tells it too. ",
+        ),
+        tag("ol", *(_step(step) for step in chain)),
+        tag("p", tag("a", "close", href="#trades")),
+        class_="story",
+    )
+    yield tag("tr", tag("td", story, colspan=str(columns)), id=name, class_="why")
+
+
+def _step(step: Link) -> Html:
+    who = tag("span", step.who, class_="who", **({"title": f"sha256 {step.digest}"} if step.digest else {}))
+    digest = tag("code", f"sha256:{step.digest[:DIGEST]}") if step.digest else Html()
+    judged = tag("span", step.verdict, class_="judged") if step.verdict else Html()
+    head = tag("div", tag("b", step.event), f" #{step.seq} {step.ts} ", who, " ", digest, " ", judged)
+    told = "  ".join(
+        f"{key}={_value(value)}" for key, value in step.subject.items() if value not in ("", None)
+    )
+    return tag("li", head, tag("div", brief(told, 4 * WORDS), class_="subject"))
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}={_value(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    return str(value)
+
+
+def payouts(report: Report) -> Html:
+    numbers = ("YES paid $", "yes held", "no held", "payout $", "cost $", "realised $")
+    rows = (
+        tag(
+            "tr",
+            tag("td", when(one.at)),
+            tag("td", short(one.market)),
+            number(price(one.yes_payout)),
+            *(number(cents(each)) for each in (one.yes_shares, one.no_shares, one.payout, one.cost)),
+            number(signed(one.realised)),
+        )
+        for one in reversed(report.payouts)
+    )
+    return table(("at (UTC)", "market", *numbers), rows, numbers)
+
+
+def takings(heading: str, rows: Sequence[Taking]) -> Html:
+    numbers = ("trades", "bought $", "sold $", "paid out $", "realised $", "fees $", "profit $")
+    drawn = (
+        tag(
+            "tr",
+            tag("th", short(one.name, 36), scope="row"),
+            number(f"{one.trades:,}"),
+            *(number(cents(each)) for each in (one.bought, one.sold, one.paid)),
+            number(signed(one.realised)),
+            number(cents(one.fees)),
+            number(signed(one.profit)),
+        )
+        for one in rows
+    )
+    return table((heading, *numbers), drawn, numbers)
+
+
+def denials(rows: Sequence[ReasonCount]) -> Html:
+    """Denials and reductions, each with the last wish that met it."""
+    heads = (
+        "agent",
+        "verdict",
+        "reason",
+        "decisions",
+        "last at (UTC)",
+        "its market",
+        "detail",
+        "what the agent said",
+    )
+    drawn = (
+        tag(
+            "tr",
+            tag("td", tag("span", one.plugin.rpartition(".")[2], title=one.plugin)),
+            tag("td", one.verdict),
+            tag("td", one.reason),
+            number(f"{one.decisions:,}"),
+            tag("td", when(one.at)),
+            tag("td", short(one.market)),
+            tag("td", brief(one.detail, WORDS), class_="words"),
+            tag("td", brief(one.rationale, WORDS), class_="words"),
+        )
+        for one in rows
+        if one.verdict in ("denied", "reduced")
+    )
+    return table(heads, drawn, ("decisions",))
+
+
+def troubles(report: Report) -> Html:
+    rows = (
+        tag(
+            "tr",
+            tag("td", f"#{one.seq}"),
+            tag("td", one.ts),
+            tag("td", one.event),
+            tag("td", one.plugin),
+            tag("td", brief(one.text, WORDS), class_="words"),
+        )
+        for one in reversed(report.troubles)
+    )
+    return table(("entry", "at", "event", "plugin", "what"), rows)
