@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from pp_host.app.report.gather import Doing, Gathered
 
 
-WITHOUT = "matplotlib is not installed, which draws them: the extra `report` of the host; in a checkout `make lint` installs it"
+WITHOUT = (
+    "matplotlib, which draws them, is not installed; it is the extra `report` of the host,"
+    " and `make lint` installs it in a checkout"
+)
 
 
 def report(

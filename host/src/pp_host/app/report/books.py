@@ -154,7 +154,7 @@ class RunBooks:
         if fall > self.drawdown.depth:
             self.drawdown = Drawdown(fall, self._peak, marked.now)
         self._equity.add(marked.now, marked.equity)
-        self._fall.add(marked.now, fall)
+        self._fall.add(marked.now, -fall)
         self._exposure.add(marked.now, marked.exposure)
         self._cash.add(marked.now, marked.cash)
 

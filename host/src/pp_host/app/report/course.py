@@ -1,4 +1,4 @@
-"""A run's course as its entries tell it: how often plugins were called, which started, what went wrong, how it ended."""
+"""A run's course as its entries tell it: which plugins started, how often each was called, what went wrong."""
 
 from __future__ import annotations
 

@@ -19,7 +19,6 @@ from pp_host.app.report.shapes import (
     Counts,
     Header,
     Link,
-    Money,
     Proof,
     ReasonCount,
     Report,
@@ -35,8 +34,8 @@ from pp_host.record.entry import Entry
 from pp_host.record.reader import RecordReader
 from pp_host.record.verify import verify
 from pp_host.storage import rundown
-from pp_host.storage.rundown import Rundown
 from pp_host.storage.read_model import ReadModel
+from pp_host.storage.rundown import Rundown
 
 TRADES = 300  # rows of the page, each with its whole chain: about a megabyte
 EXTREMES = 10  # winners, and losers
@@ -113,7 +112,8 @@ def _link(entry: Entry) -> Link:
         event=entry.event,
         who=f"{who.id} {who.version}" if who.kind == "plugin" else who.kind,
         digest=who.digest,
-        verdict=" ".join(part for part in (entry.verdict, entry.rule) if part),
+        verdict=entry.verdict,
+        rule=entry.rule,
         subject=entry.subject,
     )
 
@@ -190,7 +190,7 @@ def _header(found: Rundown, books: RunBooks, course: RunCourse, *, state: State,
 
 
 def _counts(found: Rundown, books: RunBooks) -> Counts:
-    verdicts = {name: 0 for name in ("approved", "reduced", "denied", "")}
+    verdicts = dict.fromkeys(("approved", "reduced", "denied", ""), 0)
     for told in found.reasons:
         verdicts[told["verdict"]] += told["decisions"]
     won = {one.name for one in books.markets() if one.profit > 0}

@@ -76,8 +76,8 @@ class Money(Struct, frozen=True, kw_only=True):
 
 
 class Counts(Struct, frozen=True, kw_only=True):
-    """`settled` markets paid out, of which `settled_held` with something in them, of which `settled_won` brought more in
-    this run than they cost, fees included."""
+    """`settled` markets paid out, of which `settled_held` with something held of them, of which `settled_won` brought
+    more in this run than they cost, fees included."""
 
     decisions: int
     approved: int
@@ -176,7 +176,7 @@ class Trouble(Struct, frozen=True, kw_only=True):
 
 
 class Curves(Struct, frozen=True, kw_only=True):
-    """Micro-USD over the session's clock; `drawdown` is how far equity was below its highest so far."""
+    """Micro-USD over the session's clock; `drawdown` is equity less its highest so far, so never above 0."""
 
     equity: Curve
     drawdown: Curve
@@ -193,6 +193,7 @@ class Link(Struct, frozen=True, kw_only=True):
     who: str
     digest: str
     verdict: str
+    rule: str
     subject: dict[str, Any]
 
 

@@ -5,7 +5,7 @@ Laws: values are integers of micro-USD or counts; nothing is told by colour alon
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Literal, NamedTuple
@@ -15,37 +15,30 @@ from pp_host.app.report.shapes import Report, Taking
 from pp_host.cli.output import cents, when
 
 TICKS = 5
+MOST_TICKS = 7  # of a time axis, plus one
 MICRO = 1_000_000
 Kind = Literal["gain", "loss", "approved", "reduced", "denied", "none"]
 
 
 class Axis(NamedTuple):
-    """Evenly spaced ticks; the first and the last are the axis's ends."""
+    """From `low` to `high`, with some ticks in between and their words."""
 
+    low: int
+    high: int
     ticks: tuple[int, ...]
     labels: tuple[str, ...]
 
-    @property
-    def low(self) -> int:
-        return self.ticks[0]
-
-    @property
-    def span(self) -> int:
-        return self.ticks[-1] - self.ticks[0]
-
-
-class Line(NamedTuple):
-    """`dashed` tells it from another on the same chart."""
-
-    name: str
-    curve: Curve
-    dashed: bool = False
+    def place(self, value: int) -> float:
+        """Where between the ends, 0 to 1; the middle of an axis that has no length."""
+        return (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
 
 
 class LineChart(NamedTuple):
+    """One curve; `filled` to the zero line."""
+
     title: str
     summary: str
-    lines: tuple[Line, ...]
+    curve: Curve
     values: Axis
     times: Axis
     filled: bool = False
@@ -73,22 +66,20 @@ class BarChart(NamedTuple):
 
 
 def line_charts(report: Report) -> tuple[LineChart, ...]:
-    """Equity, the fall below its highest, and money at work; none of a run that observed nothing."""
+    """Equity, its fall below its highest, exposure, cash; none of a run that observed nothing."""
     header, curves, money = report.header, report.curves, report.money
     if header.first is None or header.last is None:
         return ()
     times = time_axis(header.first, header.last)
     fall = f"deepest $ {cents(money.drawdown)}" if money.drawdown else "never below its highest"
+    exposure = f"open positions at cost and open orders; {_extremes(curves.exposure)}"
     return (
-        _line_chart("Equity", _extremes(curves.equity), times, Line("equity", curves.equity)),
-        _line_chart("Drawdown", fall, times, Line("below the highest so far", curves.drawdown), filled=True),
+        _line_chart("Equity", _extremes(curves.equity), times, curves.equity),
         _line_chart(
-            "Exposure and cash",
-            f"exposure {_extremes(curves.exposure)}",
-            times,
-            Line("exposure", curves.exposure),
-            Line("cash", curves.cash, dashed=True),
+            "Drawdown", f"equity less its highest so far; {fall}", times, curves.drawdown, filled=True
         ),
+        _line_chart("Exposure", exposure, times, curves.exposure, filled=True),
+        _line_chart("Cash", _extremes(curves.cash), times, curves.cash),
     )
 
 
@@ -96,7 +87,7 @@ def verdicts(report: Report) -> BarChart:
     """How often each agent's wishes met each verdict and reason."""
     groups = []
     for plugin, rows in groupby(report.reasons, key=lambda row: row.plugin):
-        counted = list(rows)
+        counted = sorted(rows, key=lambda row: (list(VERDICT_KINDS).index(row.verdict), -row.decisions))
         total = sum(row.decisions for row in counted)
         bars = tuple(_verdict(row.verdict, row.reason, row.decisions, total) for row in counted)
         groups.append((f"{plugin}: {total:,} decisions", bars))
@@ -109,25 +100,36 @@ def verdicts(report: Report) -> BarChart:
 
 
 def agents(report: Report) -> BarChart:
-    return _profits("Profit by agent", "", report.agents)
+    """With what open positions came to, which no agent's figure holds, the bars add up to the profit of the run."""
+    money = report.money
+    still = _amount("open positions, all agents", money.revalued)
+    summary = f"realised less fees, and open positions: $ {signed(money.profit)} in all"
+    return BarChart("Profit by agent", summary, (("", (*map(_profit, report.agents), still)),))
 
 
 def markets(report: Report) -> BarChart:
-    left = (
-        f"{report.other_markets:,} other markets: $ {signed(report.other_profit)}"
-        if report.other_markets
-        else ""
+    """The largest winners and losers, and all others in one bar."""
+    bars = [*map(_profit, report.winners)]
+    if report.other_markets:
+        bars.append(_amount(f"{report.other_markets:,} other markets", report.other_profit))
+    bars += map(_profit, reversed(report.losers))
+    return BarChart(
+        "Profit by market",
+        "realised less fees; open positions not counted",
+        (("", tuple(bars)),) if bars else (),
     )
-    return _profits("Profit by market", left, (*report.winners, *reversed(report.losers)))
 
 
 def signed(micros: int) -> str:
     return f"+{cents(micros)}" if micros > 0 else cents(micros)
 
 
-def _profits(title: str, summary: str, takings: Sequence[Taking]) -> BarChart:
-    bars = tuple(Bar(one.name, one.profit, f"$ {signed(one.profit)}", _kind(one.profit)) for one in takings)
-    return BarChart(title, summary, (("", bars),) if bars else ())
+def _profit(taking: Taking) -> Bar:
+    return _amount(taking.name, taking.profit)
+
+
+def _amount(label: str, profit: int) -> Bar:
+    return Bar(label, profit, f"$ {signed(profit)}", _kind(profit))
 
 
 def _kind(profit: int) -> Kind:
@@ -148,16 +150,13 @@ def _verdict(verdict: str, reason: str, decisions: int, total: int) -> Bar:
     return Bar(label, decisions, f"{decisions:,} ({share})", VERDICT_KINDS[verdict])
 
 
-def _line_chart(title: str, summary: str, times: Axis, *lines: Line, filled: bool = False) -> LineChart:
-    lows = [line.curve.lowest.value for line in lines if line.curve.lowest]
-    highs = [line.curve.highest.value for line in lines if line.curve.highest]
-    return LineChart(title, summary, lines, money_axis(min(lows), max(highs)), times, filled)
+def _line_chart(title: str, summary: str, times: Axis, curve: Curve, *, filled: bool = False) -> LineChart:
+    values = money_axis(curve.lowest.value, curve.highest.value)
+    return LineChart(title, summary, curve, values, times, filled)
 
 
 def _extremes(curve: Curve) -> str:
     low, high = curve.lowest, curve.highest
-    if low is None or high is None:
-        return ""
     if low.value == high.value:
         return f"$ {cents(low.value)} all the time"
     return (
@@ -166,36 +165,52 @@ def _extremes(curve: Curve) -> str:
 
 
 def money_axis(low: int, high: int) -> Axis:
-    """Ticks at 1, 2 or 5 times a power of ten micro-USD that hold `low` and `high`."""
+    """Ticks at 1, 2 or 5 times a power of ten micro-USD; the ends are ticks that hold `low` and `high`."""
     step = _step(max(high - low, abs(high) // 1000, MICRO // 100) // (TICKS - 1))
-    first = low // step * step
-    last = -(-max(high, first + step) // step) * step
-    ticks = tuple(range(first, last + step, step))
+    first, last = low // step * step, -(-high // step) * step
+    ticks = tuple(range(first, max(last, first + step) + step, step))
     digits = 0 if step % MICRO == 0 else 2 if step % 10_000 == 0 else 6
-    return Axis(ticks, tuple(f"{tick / MICRO:,.{digits}f}" for tick in ticks))
+    return Axis(ticks[0], ticks[-1], ticks, tuple(f"{tick / MICRO:,.{digits}f}" for tick in ticks))
 
 
 def _step(least: int) -> int:
     size = 1
-    while True:
-        for factor in (1, 2, 5):
-            if factor * size >= least:
-                return factor * size
+    while 10 * size < least:
         size *= 10
+    return next(factor * size for factor in (1, 2, 5, 10) if factor * size >= least)
 
 
-SPELLINGS = (  # for a span of at least so many seconds
-    (4 * 86_400, "%d %b"),
-    (86_400, "%d %b %H:%M"),
-    (600, "%H:%M"),
-    (0, "%H:%M:%S"),
+DAY = 86_400
+STEPS = (
+    1,
+    5,
+    15,
+    60,
+    300,
+    900,
+    3600,
+    4 * 3600,
+    12 * 3600,
+    DAY,
+    2 * DAY,
+    7 * DAY,
+    30 * DAY,
+    90 * DAY,
+    365 * DAY,
 )
 
 
 def time_axis(first: int, last: int) -> Axis:
-    """Microseconds UTC in even parts; one tick for one moment."""
+    """Microseconds UTC; ticks at whole seconds, minutes, hours or days in between, the moment itself when it is one."""
     span = last - first
-    ticks = tuple(first + span * part // (TICKS - 1) for part in range(TICKS)) if span else (first,)
-    spelling = next(words for least, words in SPELLINGS if span >= least * MICRO)
-    labels = tuple(f"{datetime.fromtimestamp(tick // MICRO, UTC):{spelling}}" for tick in ticks)
-    return Axis(ticks, labels)
+    step = next((step for step in STEPS if span <= MOST_TICKS * step * MICRO), STEPS[-1]) * MICRO
+    ticks = tuple(range(-(-first // step) * step, last + 1, step)) or (first,)
+    spelling = "%d %b" if step >= DAY * MICRO else "%d %b %H:%M" if span > DAY * MICRO else "%H:%M"
+    if step < 60 * MICRO:
+        spelling = "%H:%M:%S"
+    return Axis(
+        first,
+        last,
+        ticks,
+        tuple(f"{datetime.fromtimestamp(tick // MICRO, UTC):{spelling}}" for tick in ticks),
+    )

@@ -171,7 +171,9 @@ def _sections(report: Report, chains: Chains) -> Iterator[Html]:
     )
     yield _section("losers", "Largest losers", "", _if(report.losers, rows.takings("market", report.losers)))
     yield _section("trades", "Trades", _shown(report), _if(report.trades, rows.trades(report, chains)))
-    settled = f"{counts.settled_held:,} markets ended while something was held of them; the newest {len(report.payouts):,} are shown."
+    settled = (
+        f"{counts.settled_held:,} markets ended while held; the newest {len(report.payouts):,} are shown."
+    )
     yield _section(
         "payouts", "Settlements", settled if report.payouts else "", _if(report.payouts, rows.payouts(report))
     )
@@ -192,8 +194,8 @@ def _sections(report: Report, chains: Chains) -> Iterator[Html]:
 
 
 _PLUGINS = (
-    "Calls are those that the record holds: outputs are told without an entry. A failure is a call without a good answer,"
-    " a fall an end of the process that nobody asked for. Spent is what purchases cost, with the fees of all trades."
+    "A failure is a call without a good answer, a fall an end of the process that nobody asked for. Spent is what"
+    " purchases cost, with the fees of all trades."
 )
 
 
@@ -206,10 +208,11 @@ def _if(rows_of: object, drawn: Html) -> Html:
 
 
 def _reckoning(money: Money) -> str:
+    profit, realised, revalued = map(charts.signed, (money.profit, money.realised, money.revalued))
     return (
-        f"Profit $ {charts.signed(money.profit)} = realised $ {charts.signed(money.realised)} - fees $ {cents(money.fees)}"
-        f" + open positions $ {charts.signed(money.revalued)}: by how much their worth at the best bids, less their cost, has"
-        f" changed. Agents and markets are shown by what was realised, less fees; open positions count when they are closed."
+        f"Profit $ {profit} = realised $ {realised} - fees $ {cents(money.fees)} + open positions $ {revalued}: by how"
+        " much their worth at the best bids, less their cost, has changed. Agents and markets are shown by what was"
+        " realised, less fees; open positions count when they are closed."
     )
 
 
@@ -231,9 +234,9 @@ def _proof(report: Report) -> Html:
         tag("h2", "How to check this"),
         tag(
             "p",
-            f"Everything here was read from the first {proof.read:,} entries of an append-only record, a Merkle tree with"
-            f" signed checkpoints. All its {proof.size:,} entries and {proof.checkpoints:,} checkpoints were verified when"
-            " this page was made. On the machine that keeps it, ",
+            f"Everything here was read from the first {proof.read:,} entries of an append-only record, a Merkle tree"
+            f" with signed checkpoints. All its {proof.size:,} entries and {proof.checkpoints:,} checkpoints were"
+            " verified when this page was made. On the machine that keeps it, ",
             tag("code", "pp audit verify"),
             " does it again; with the checkpoint below in a file, ",
             tag("code", "pp audit verify --checkpoint FILE"),

@@ -6,10 +6,7 @@ come from the style sheet, by class.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from pp_host.app.report.curve import Curve
-from pp_host.cli.page.charts import Axis, Bar, BarChart, Line, LineChart
+from pp_host.cli.page.charts import Axis, Bar, BarChart, LineChart
 from pp_host.cli.page.markup import Html, tag
 
 WIDTH, HEIGHT = 1000, 300
@@ -17,16 +14,9 @@ BAR = 1000
 
 
 def line_chart(chart: LineChart) -> Html:
-    lines = chart.lines
-    legend = tag("p", *(_sample(line) for line in lines), class_="legend") if len(lines) > 1 else Html()
-    plot = tag(
-        "div",
-        tag("div", *(tag("span", label) for label in reversed(chart.values.labels)), class_="values"),
-        _svg(chart),
-        tag("div", *(tag("span", label) for label in chart.times.labels), class_="times"),
-        class_="plot",
-    )
-    return _figure(chart.title, chart.summary, legend, plot)
+    values = tag("div", *(tag("span", label) for label in reversed(chart.values.labels)), class_="values")
+    plot = tag("div", values, _svg(chart), _times(chart.times), class_="plot")
+    return _figure(chart.title, chart.summary, plot)
 
 
 def bar_chart(chart: BarChart) -> Html:
@@ -47,56 +37,42 @@ def _figure(title: str, summary: str, *parts: Html) -> Html:
     return tag("figure", caption, *parts)
 
 
-def _sample(line: Line) -> Html:
-    path = tag("path", d="M0 5H100", class_=_class(line))
-    sample = tag("svg", path, viewBox="0 0 100 10", preserveAspectRatio="none", aria_hidden="true")
-    return tag("span", sample, line.name)
-
-
-def _class(line: Line) -> str:
-    return "line dashed" if line.dashed else "line"
+def _times(times: Axis) -> Html:
+    """Beside the plot and not stretched with it; every second word is left out where there is little room."""
+    words = []
+    for number, (tick, label) in enumerate(zip(times.ticks, times.labels, strict=True)):
+        place = times.place(tick)
+        anchor = "start" if place < 0.04 else "end" if place > 0.96 else "middle"
+        kind = {"class_": "second"} if number % 2 else {}
+        words.append(tag("text", label, x=f"{place:.2%}", y="11", text_anchor=anchor, **kind))
+    return tag("svg", *words, class_="times", height="14", aria_hidden="true")
 
 
 def _svg(chart: LineChart) -> Html:
-    paths = [tag("path", d="".join(_grid(chart.values)), class_="grid")]
-    for line in chart.lines:
-        points = list(_points(line.curve, chart))
-        if chart.filled:
-            floor = _y(chart.values, 0)
-            area = [f"{points[0][0]} {floor}", *(f"{x} {y}" for x, y in points), f"{points[-1][0]} {floor}"]
-            paths.append(tag("path", d="M" + "L".join(area) + "Z", class_="area"))
-        course = "M" + "L".join(f"{x} {y}" for x, y in points) + ("h0" if len(points) == 1 else "")
-        paths.append(tag("path", d=course, class_=_class(line)))
-    name = f"{chart.title}: {chart.summary}"
-    box = f"0 0 {WIDTH} {HEIGHT}"
-    return tag("svg", *paths, viewBox=box, preserveAspectRatio="none", role="img", aria_label=name)
-
-
-def _grid(values: Axis) -> Iterator[str]:
-    return (f"M0 {_y(values, tick)}H{WIDTH}" for tick in values.ticks)
-
-
-def _points(curve: Curve, chart: LineChart) -> Iterator[tuple[float, float]]:
-    """Through the lowest and the highest of each stretch, and on to its last value."""
-    before = None
-    for stretch in curve.stretches:
-        x, end = _x(chart.times, stretch.first), _x(chart.times, stretch.last)
-        values = dict.fromkeys((stretch.low, stretch.high)) if stretch.low != stretch.high else (stretch.end,)
-        for point in (
-            *((x, _y(chart.values, value)) for value in values),
-            (end, _y(chart.values, stretch.end)),
-        ):
-            if point != before:
-                yield point
-            before = point
+    across = "".join(f"M0 {_y(chart.values, tick)}H{WIDTH}" for tick in chart.values.ticks)
+    down = "".join(f"M{_x(chart.times, tick)} 0V{HEIGHT}" for tick in chart.times.ticks)
+    paths = [tag("path", d=across + down, class_="grid")]
+    points = [
+        f"{_x(chart.times, point.at)} {_y(chart.values, point.value)}"
+        for stretch in chart.curve.stretches
+        for point in stretch.points
+    ]
+    course = "L".join(dict.fromkeys(points))
+    if chart.filled:
+        floor = _y(chart.values, 0)
+        ends = [f"{point.partition(' ')[0]} {floor}" for point in (points[0], points[-1])]
+        paths.append(tag("path", d=f"M{ends[0]}L{course}L{ends[1]}Z", class_="area"))
+    paths.append(tag("path", d=f"M{course}" + ("h0" if len(points) == 1 else ""), class_="line"))
+    named = {"role": "img", "aria_label": f"{chart.title}: {chart.summary}"}
+    return tag("svg", *paths, viewBox=f"0 0 {WIDTH} {HEIGHT}", preserveAspectRatio="none", **named)
 
 
 def _x(times: Axis, at: int) -> float:
-    return round((at - times.low) * WIDTH / times.span, 1) if times.span else WIDTH / 2
+    return round(times.place(at) * WIDTH, 1)
 
 
 def _y(values: Axis, value: int) -> float:
-    return round(HEIGHT - (value - values.low) * HEIGHT / values.span, 1)
+    return round((1 - values.place(value)) * HEIGHT, 1)
 
 
 def _bar(bar: Bar, low: int, span: int) -> Html:

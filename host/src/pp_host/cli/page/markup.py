@@ -27,9 +27,9 @@ def joined(*parts: str) -> Html:
     return Html("".join(part if isinstance(part, Html) else text(part) for part in parts))
 
 
-def tag(name: str, *parts: str, **attributes: str) -> Html:
+def tag(element: str, /, *parts: str, **attributes: str) -> Html:
     """An element. A trailing underscore of an attribute's name is dropped, others become hyphens."""
     named = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{text(value)}"' for key, value in attributes.items()
     )
-    return Html(f"<{name}{named}>{joined(*parts)}</{name}>")
+    return Html(f"<{element}{named}>{joined(*parts)}</{element}>")

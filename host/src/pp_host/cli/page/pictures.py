@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from importlib.util import find_spec
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pp_host.app.report.shapes import Report
 from pp_host.cli.page import charts
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 DOTS = 150  # per inch
 WIDE = 10.0  # inches
 COLOURS = {
-    "line": "#005a9c", "dashed": "#57606a", "gain": "#0072b2", "loss": "#c2500a", "approved": "#00745a",
+    "line": "#005a9c", "gain": "#0072b2", "loss": "#c2500a", "approved": "#00745a",
     "reduced": "#8a6a00", "denied": "#c2500a", "none": "#57606a", "soft": "#57606a", "grid": "#e6e9ec",
 }  # fmt: skip
 
@@ -84,33 +84,17 @@ def _lines(report: Report, wanted: tuple[LineChart, ...]) -> bytes:
 
 def _line_chart(chart: LineChart, axes: Axes) -> None:
     axes.set_title(f"{chart.title} ($): {chart.summary}", loc="left", fontsize=9)
-    for line in chart.lines:
-        points = [point for stretch in line.curve.stretches for point in _points(stretch)]
-        at, values = [x for x, _ in points], [y for _, y in points]
-        colour, style = (COLOURS["dashed"], "--") if line.dashed else (COLOURS["line"], "-")
-        axes.plot(
-            at,
-            values,
-            style,
-            color=colour,
-            linewidth=1.2,
-            label=line.name,
-            marker="o" if len(at) == 1 else "",
-        )
-        if chart.filled:
-            axes.fill_between(at, values, color=COLOURS["loss"], alpha=0.25, linewidth=0)
+    points = [point for stretch in chart.curve.stretches for point in stretch.points]
+    at, values = [point.at for point in points], [point.value for point in points]
+    axes.plot(at, values, color=COLOURS["line"], linewidth=1.2, marker="o" if len(set(at)) == 1 else "")
+    if chart.filled:
+        axes.fill_between(at, values, color=COLOURS["line"], alpha=0.2, linewidth=0)
     axes.set_yticks(chart.values.ticks, chart.values.labels)
     axes.set_xticks(chart.times.ticks, chart.times.labels)
-    axes.set_ylim(chart.values.ticks[0], chart.values.ticks[-1])
-    axes.grid(axis="y", color=COLOURS["grid"])
-    if len(chart.lines) > 1:
-        axes.legend(loc="best", frameon=False)
-
-
-def _points(stretch: Any) -> list[tuple[int, int]]:
-    if stretch.low == stretch.high:
-        return list(dict.fromkeys([(stretch.first, stretch.low), (stretch.last, stretch.end)]))
-    return [(stretch.first, stretch.low), (stretch.first, stretch.high), (stretch.last, stretch.end)]
+    axes.set_ylim(chart.values.low, chart.values.high)
+    if chart.times.high > chart.times.low:
+        axes.set_xlim(chart.times.low, chart.times.high)
+    axes.grid(color=COLOURS["grid"])
 
 
 def _bars(report: Report, chart: BarChart) -> bytes:

@@ -6,16 +6,14 @@ Laws: long ids are shortened in the middle and whole in their title; a stranger'
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from pp_host.app.report.shapes import Link, PluginPart, ReasonCount, Report, Taking, Trade
 from pp_host.cli.output import brief, cents, elided, price, when
 from pp_host.cli.page.charts import signed
 from pp_host.cli.page.markup import Html, tag
+from pp_host.cli.page.story import DIGEST, WORDS, story
 
-WORDS = 300  # characters of a stranger's text in a table
 ORDER_ID = 12  # of an order's id: what `pp audit why` takes
-DIGEST = 16
 
 Chains = Mapping[int, Sequence[Link]]
 
@@ -82,39 +80,8 @@ def _trade(trade: Trade, chain: Sequence[Link], columns: int) -> Iterator[Html]:
         *map(number, figures),
         tag("td", link),
     )
-    command = f"pp audit why {trade.order}"
-    story = tag(
-        "div",
-        tag(
-            "p",
-            "From the snapshot to the trade, as the record has it; ",
-            tag("code", command),
-            " tells it too. ",
-        ),
-        tag("ol", *(_step(step) for step in chain)),
-        tag("p", tag("a", "close", href="#trades")),
-        class_="story",
-    )
-    yield tag("tr", tag("td", story, colspan=str(columns)), id=name, class_="why")
-
-
-def _step(step: Link) -> Html:
-    who = tag("span", step.who, class_="who", **({"title": f"sha256 {step.digest}"} if step.digest else {}))
-    digest = tag("code", f"sha256:{step.digest[:DIGEST]}") if step.digest else Html()
-    judged = tag("span", step.verdict, class_="judged") if step.verdict else Html()
-    head = tag("div", tag("b", step.event), f" #{step.seq} {step.ts} ", who, " ", digest, " ", judged)
-    told = "  ".join(
-        f"{key}={_value(value)}" for key, value in step.subject.items() if value not in ("", None)
-    )
-    return tag("li", head, tag("div", brief(told, 4 * WORDS), class_="subject"))
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}={_value(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_value, value)) + "]"
-    return str(value)
+    told = tag("td", story(trade.order, chain), colspan=str(columns))
+    yield tag("tr", told, id=name, class_="why")
 
 
 def payouts(report: Report) -> Html:
