@@ -6,6 +6,7 @@ they were read, so that what was checked holds all that is shown.
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -190,12 +191,12 @@ def _header(found: Rundown, books: RunBooks, course: RunCourse, *, state: State,
 
 
 def _counts(found: Rundown, books: RunBooks) -> Counts:
-    verdicts = dict.fromkeys(("approved", "reduced", "denied", ""), 0)
+    verdicts: Counter[str] = Counter()
     for told in found.reasons:
         verdicts[told["verdict"]] += told["decisions"]
     won = {one.name for one in books.markets() if one.profit > 0}
     return Counts(
-        decisions=sum(verdicts.values()),
+        decisions=verdicts.total(),
         approved=verdicts["approved"],
         reduced=verdicts["reduced"],
         denied=verdicts["denied"],

@@ -12,12 +12,15 @@ from typing import Literal, NamedTuple
 
 from pp_host.app.report.curve import Curve
 from pp_host.app.report.shapes import Report, Taking
-from pp_host.cli.output import cents, when
+from pp_host.cli.output import cents, elided, percent, when
+from pp_host.model import MICRO, PPM
 
 TICKS = 5
+LABEL = 40  # characters of a plugin's or market's name
 MOST_TICKS = 7  # of a time axis, plus one
-MICRO = 1_000_000
 Kind = Literal["gain", "loss", "approved", "reduced", "denied", "none"]
+VERDICT_KINDS: Mapping[str, Kind] = {"approved": "approved", "reduced": "reduced", "denied": "denied"}
+RANKS = {verdict: rank for rank, verdict in enumerate(VERDICT_KINDS)}
 
 
 class Axis(NamedTuple):
@@ -87,7 +90,7 @@ def verdicts(report: Report) -> BarChart:
     """How often each agent's wishes met each verdict and reason."""
     groups = []
     for plugin, rows in groupby(report.reasons, key=lambda row: row.plugin):
-        counted = sorted(rows, key=lambda row: (list(VERDICT_KINDS).index(row.verdict), -row.decisions))
+        counted = sorted(rows, key=lambda row: (RANKS.get(row.verdict, 3), -row.decisions))
         total = sum(row.decisions for row in counted)
         bars = tuple(_verdict(row.verdict, row.reason, row.decisions, total) for row in counted)
         groups.append((f"{plugin}: {total:,} decisions", bars))
@@ -125,7 +128,7 @@ def signed(micros: int) -> str:
 
 
 def _profit(taking: Taking) -> Bar:
-    return _amount(taking.name, taking.profit)
+    return _amount(elided(taking.name, LABEL), taking.profit)
 
 
 def _amount(label: str, profit: int) -> Bar:
@@ -136,18 +139,11 @@ def _kind(profit: int) -> Kind:
     return "gain" if profit > 0 else "loss" if profit < 0 else "none"
 
 
-VERDICT_KINDS: Mapping[str, Kind] = {
-    "approved": "approved",
-    "reduced": "reduced",
-    "denied": "denied",
-    "": "none",
-}
-
-
 def _verdict(verdict: str, reason: str, decisions: int, total: int) -> Bar:
     label = ": ".join(part for part in (verdict or "not judged", reason) if part)
-    share = f"{decisions * 1000 // total / 10:.1f} %"
-    return Bar(label, decisions, f"{decisions:,} ({share})", VERDICT_KINDS[verdict])
+    share = decisions * PPM // total
+    words = f"{decisions:,} ({percent(share) if share >= PPM // 1000 else '< 0.1 %'})"
+    return Bar(label, decisions, words, VERDICT_KINDS.get(verdict, "none"))
 
 
 def _line_chart(title: str, summary: str, times: Axis, curve: Curve, *, filled: bool = False) -> LineChart:
@@ -189,14 +185,10 @@ STEPS = (
     300,
     900,
     3600,
-    4 * 3600,
+    3 * 3600,
+    6 * 3600,
     12 * 3600,
-    DAY,
-    2 * DAY,
-    7 * DAY,
-    30 * DAY,
-    90 * DAY,
-    365 * DAY,
+    *(days * DAY for days in (1, 2, 4, 7, 14, 30, 90, 365)),
 )
 
 

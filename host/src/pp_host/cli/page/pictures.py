@@ -103,7 +103,7 @@ def _bars(report: Report, chart: BarChart) -> bytes:
         rows += [(heading, None)] if heading else []
         rows += [(bar.label, bar) for bar in group]
     figure, (axes,) = _figure(report, 1.4 + 0.26 * max(len(rows), 1), 1, [1.0])
-    axes.set_title(": ".join(part for part in (chart.title, chart.summary) if part), loc="left", fontsize=9)
+    figure.suptitle(f"{chart.title}: {chart.summary}", x=0.01, ha="left", fontsize=9)
     for place, (_, bar) in enumerate(rows):
         if bar is not None:
             _bar(axes, place, bar)
@@ -120,7 +120,7 @@ def _bars(report: Report, chart: BarChart) -> bytes:
 
 
 def _bar(axes: Axes, place: int, bar: Bar) -> None:
-    axes.barh(place, bar.value, color=COLOURS[bar.kind], height=0.7)
+    axes.barh(place, bar.value, color=COLOURS[bar.kind], height=0.6)
     left = bar.value < 0
     axes.annotate(
         bar.words, (bar.value, place), (-4 if left else 4, 0), textcoords="offset points",
