@@ -16,7 +16,7 @@ from pp_host.cli.output import cents, elided, percent, when
 from pp_host.model import MICRO, PPM
 
 TICKS = 5
-LABEL = 40  # characters of a plugin's or market's name
+LABEL = 34  # characters of a plugin's or market's name
 MOST_TICKS = 7  # of a time axis, plus one
 Kind = Literal["gain", "loss", "approved", "reduced", "denied", "none"]
 VERDICT_KINDS: Mapping[str, Kind] = {"approved": "approved", "reduced": "reduced", "denied": "denied"}
