@@ -13,6 +13,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from pp_host.app.report.shapes import Report
+from pp_host.cli.output import printable
 from pp_host.cli.page import charts
 from pp_host.cli.page.charts import Bar, BarChart, LineChart
 
@@ -100,8 +101,8 @@ def _line_chart(chart: LineChart, axes: Axes) -> None:
 def _bars(report: Report, chart: BarChart) -> bytes:
     rows: list[tuple[str, Bar | None]] = []
     for heading, group in chart.groups:
-        rows += [(heading, None)] if heading else []
-        rows += [(bar.label, bar) for bar in group]
+        rows += [(_plain(heading), None)] if heading else []
+        rows += [(_plain(bar.label), bar) for bar in group]
     figure, (axes,) = _figure(report, 1.4 + 0.26 * max(len(rows), 1), 1, [1.0])
     figure.suptitle(f"{chart.title}: {chart.summary}", x=0.01, ha="left", fontsize=9)
     for place, (_, bar) in enumerate(rows):
@@ -117,6 +118,11 @@ def _bars(report: Report, chart: BarChart) -> bytes:
     axes.spines[["left", "bottom"]].set_visible(False)
     axes.tick_params(length=0)
     return _png(figure)
+
+
+def _plain(words: str) -> str:
+    """In characters that matplotlib's own font has; a stranger's others are spelled out."""
+    return printable(words).encode("ascii", "backslashreplace").decode()
 
 
 def _bar(axes: Axes, place: int, bar: Bar) -> None:
