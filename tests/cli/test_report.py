@@ -19,6 +19,7 @@ import pytest
 from tests.cli.recorded import RUN, START, pp, written
 from tests.cli.test_status import hosting, until
 from tests.cli.test_views import lots
+from tests.e2e.test_tape_accounts import small_tape
 
 MICRO = 1_000_000
 HOSTILE = "</td><script>alert(1)</script><img src=x onerror=alert(1)>\"' \u202e\x1b[2J\x00&amp;"
@@ -434,6 +435,45 @@ def test_an_account_goes_on_from_one_run_to_the_next(demo, reported, said, tmp_p
     assert [row["run"] for row in said(root, "runs", "-n", 1)["runs"]] == [second["run"]]
     shutil.rmtree(tmp_path / "out")
     assert reported(root, demo[1]["run"])[1]["money"]["equity_end"] == first_equity
+
+
+def test_runs_on_a_tape_have_accounts_and_reports_of_their_own(home, said, reported, tmp_path):
+    tape = small_tape(minutes=40).write(tmp_path / "tape")
+    results = [said(home.root, "run", "--tape", tape, "--seed", seed) for seed in (1, 2)]
+    for result in results:
+        _, report, markup = reported(home.root, result["run"])
+        assert report["header"]["tape"] == result["tape_digest"]
+        assert report["header"]["account"] == result["account"] == f"tape-{result['run']}"
+        assert report["header"]["seed"] == result["seed"]
+        assert report["counts"]["fills"] == result["fills"] > 0
+        for name in ("equity_start", "equity_end", "cash", "realised", "fees"):
+            assert report["money"][name] == result[name], name
+        assert result["tape_digest"] in Page(markup).text
+        shutil.rmtree(tmp_path / "out")
+
+
+def observed(now, equity):
+    days = {"peak": equity, "day": 0, "day_start_equity": equity}
+    what = {"rows": 1, "digest": "", "snapshots": [], "duplicates": 0}
+    return {"account": "paper", "now": now, "equity": equity, "cash": equity, "exposure": 0, **what, **days}
+
+
+def test_money_that_came_before_any_run_of_the_account_is_its_beginning(home, reported):
+    """A start that was refused after the first deposit, then a run on a tape, then the account's first run."""
+    written(home, ("deposit", {"account": "paper", "amount": 7 * MICRO, "at": 0}, None), run="refused")
+    written(home, ("run.start", {"account": "tape-x", "mode": "paper"}, None), run="tape")
+    written(home, START, ("observation", observed(1, 6 * MICRO), None), run="first")
+    money = reported(home.root, "first")[1]["money"]
+    assert (money["equity_start"], money["equity_end"], money["cash"]) == (7 * MICRO, 6 * MICRO, 7 * MICRO)
+
+
+def test_a_halt_is_told_until_trading_was_allowed_again(home, reported):
+    written(home, START, ("state.kill", {"reason": "looks wrong"}, None))
+    assert "looks wrong" in reported(home.root)[1]["header"]["halted"]
+    written(home, ("state.resume", {"reason": "it was not"}, None))
+    _, report, _ = reported(home.root)
+    assert report["header"]["halted"] == ""
+    assert [trouble["text"] for trouble in report["troubles"]] == ["looks wrong"]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ TRADE = ("seq", "at", "plugin", "market", "outcome", "side", "shares", "price", 
 
 
 class Rundown(NamedTuple):
-    """One run, of the record's entries before `stop`; the entry `before` began the run before the account's first."""
+    """One run, of the record's entries before `stop`; the entry `before` began the run before it, 0 without one."""
 
     run: RunRow
     before: int
@@ -34,7 +34,7 @@ def of_run(session: Session, run: str, trades: int) -> Rundown:
     newest, _ = fills(session, Wanted(run=run, count=trades))
     return Rundown(
         run=row,
-        before=_before(session, row.account),
+        before=_before(session, row.seq),
         stop=session.get_one(Progress, 0).next_seq,
         counts=_counts(session, run),
         reasons=_reasons(session, run),
@@ -53,9 +53,8 @@ def runs(session: Session, count: int) -> tuple[list[Told], int]:
     return list(rows.values()), session.exec(select(func.count()).select_from(RunRow)).one()
 
 
-def _before(session: Session, account: str) -> int:
-    first = select(func.min(RunRow.seq)).where(RunRow.account == account).scalar_subquery()
-    return session.exec(select(func.max(RunRow.seq)).where(col(RunRow.seq) < first)).one() or 0
+def _before(session: Session, seq: int) -> int:
+    return session.exec(select(func.max(RunRow.seq)).where(col(RunRow.seq) < seq)).one() or 0
 
 
 def _reasons(session: Session, run: str) -> list[Told]:

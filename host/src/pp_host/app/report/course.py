@@ -23,7 +23,7 @@ TELLING: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Events that may mean that something went wrong, and what of their subjects says so."""
-EVENTS = ("run.start", "run.end", "plugin.start", "plugin.call", *TELLING)
+EVENTS = ("run.start", "run.end", "state.resume", "plugin.start", "plugin.call", *TELLING)
 
 
 class RunCourse:
@@ -48,6 +48,8 @@ class RunCourse:
                 self._starts[entry.actor.id] = entry
             case "state.kill":
                 self.halted = str(entry.subject.get("reason", "")) or "no reason given"
+            case "state.resume":
+                self.halted = ""
         if entry.event in TELLING and _is_trouble(entry):
             self._trouble(entry)
         if entry.actor.kind == "plugin" and (entry.event != "plugin.exit" or _is_trouble(entry)):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from pp_host.app import views
@@ -75,19 +74,21 @@ def gather(home: Home, found: Rundown, doing: Doing) -> Gathered:
             course = _played(reader, found, books, advance)
         chains = {trade["seq"]: _chain(reader, trade["seq"]) for trade in found.trades}
     state = _state(home, found)
-    with doing(what="verifying the record"):
+    with doing(what="verifying the record") as advance:
+        advance(0, found.stop)
         proof = _proof(home, found.stop)
     return Gathered(_report(found, books, course, proof, state=state, version=version), chains)
 
 
 def _opened(reader: RecordReader, found: Rundown) -> tuple[RunBooks, str]:
     """The account as the run found it, and the version of the host that ran."""
-    run = found.run
-    earlier = partial(reader.entries, first=found.before, stop=run.seq)
-    entries = earlier(tuple(BOOKED), account=run.account)
+    run, stop = found.run, found.run.seq
+    own = run.run in run.account  # then nothing in it is older than the run before this one
+    entries = reader.entries(tuple(BOOKED), account=run.account, first=found.before if own else 0, stop=stop)
     ledger = Ledger.replay(run.account, ((entry.seq, entry.event, entry.subject) for entry in entries))
-    hosts = [entry.subject["version"] for entry in earlier(("host.start",), run=run.run)]
-    return RunBooks(ledger), str(hosts[-1]) if hosts else ""
+    hosts = reader.entries(("host.start",), run=run.run, first=found.before, stop=stop)
+    versions = [str(entry.subject["version"]) for entry in hosts]
+    return RunBooks(ledger), versions[-1] if versions else ""
 
 
 def _played(reader: RecordReader, found: Rundown, books: RunBooks, advance: Advance) -> RunCourse:
