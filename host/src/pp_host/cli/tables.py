@@ -7,7 +7,7 @@ bounded, and so is a table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pp_host.cli.output import brief, cents, elided, folding, percent, price, printable, when
@@ -92,7 +92,7 @@ def orders_table(rows: Rows, title: str) -> Table:
         right=("filled",),
         firm=FIRM,
     )
-    names = _names(rows)
+    names = plugin_names(row["plugin"] for row in rows)
     for row in rows:
         table.add_row(
             *(_moment(row), row["order"][:ORDER_ID], names[row["plugin"]], elided(row["market"])),
@@ -103,9 +103,9 @@ def orders_table(rows: Rows, title: str) -> Table:
     return table
 
 
-def _names(rows: Rows) -> dict[str, str]:
-    """How each plugin is called: by the last part of its id where no other in `rows` ends so."""
-    ids = {row["plugin"] for row in rows}
+def plugin_names(plugins: Iterable[str]) -> dict[str, str]:
+    """How each plugin is called: by the last part of its id where no other of them ends so."""
+    ids = set(plugins)
     ends = [plugin.rpartition(".")[2] for plugin in ids]
     return {
         plugin: printable(end if ends.count(end) == 1 else plugin)
@@ -135,7 +135,7 @@ def draw_fills(console: Console, document: Mapping[str, Any]) -> None:
     table = folding(
         "at", "order", "plugin", "market", "what", *numbers, title="Fills", right=numbers, firm=FIRM
     )
-    names = _names(rows)
+    names = plugin_names(row["plugin"] for row in rows)
     for row in rows[-DRAWN:]:
         table.add_row(
             *(_moment(row), row["order"][:ORDER_ID], names[row["plugin"]], elided(row["market"])),
@@ -168,7 +168,7 @@ def draw_decisions(console: Console, document: Mapping[str, Any]) -> None:
 def _decisions_table(rows: Rows) -> Table:
     columns = ("at", "plugin", "market", "wish", "chance", "verdict", "order", "state")
     table = folding(*columns, title="Decisions", right=("chance",), firm=FIRM)
-    names = _names(rows)
+    names = plugin_names(row["plugin"] for row in rows)
     for row in rows:
         why = ": ".join(part for part in (row["verdict"] or UNJUDGED, row["reason"], row["detail"]) if part)
         table.add_row(

@@ -13,10 +13,11 @@ from typing import Literal, NamedTuple
 from pp_host.app.report.curve import Curve
 from pp_host.app.report.shapes import Report, Taking
 from pp_host.cli.output import cents, elided, percent, when
+from pp_host.cli.tables import plugin_names
 from pp_host.model import MICRO, PPM
 
 TICKS = 5
-LABEL = 34  # characters of a plugin's or market's name
+LABEL = 26  # characters of a market's name
 MOST_TICKS = 7  # of a time axis, plus one
 Kind = Literal["gain", "loss", "approved", "reduced", "denied", "none"]
 VERDICT_KINDS: Mapping[str, Kind] = {"approved": "approved", "reduced": "reduced", "denied": "denied"}
@@ -107,15 +108,17 @@ def agents(report: Report) -> BarChart:
     money = report.money
     still = _amount("open positions, all agents", money.revalued)
     summary = f"realised less fees, and open positions: $ {signed(money.profit)} in all"
-    return BarChart("Profit by agent", summary, (("", (*map(_profit, report.agents), still)),))
+    names = plugin_names(one.name for one in report.agents)
+    bars = tuple(_amount(names[one.name], one.profit) for one in report.agents)
+    return BarChart("Profit by agent", summary, (("", (*bars, still)),))
 
 
 def markets(report: Report) -> BarChart:
     """The largest winners and losers, and all others in one bar."""
-    bars = [*map(_profit, report.winners)]
+    bars = [*map(_market, report.winners)]
     if report.other_markets:
         bars.append(_amount(f"{report.other_markets:,} other markets", report.other_profit))
-    bars += map(_profit, reversed(report.losers))
+    bars += map(_market, reversed(report.losers))
     return BarChart(
         "Profit by market",
         "realised less fees; open positions not counted",
@@ -127,7 +130,7 @@ def signed(micros: int) -> str:
     return f"+{cents(micros)}" if micros > 0 else cents(micros)
 
 
-def _profit(taking: Taking) -> Bar:
+def _market(taking: Taking) -> Bar:
     return _amount(elided(taking.name, LABEL), taking.profit)
 
 

@@ -5,15 +5,14 @@ Laws: long ids are shortened in the middle and whole in their title; a stranger'
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pp_host.app.report.shapes import Link, PluginPart, ReasonCount, Report, Taking, Trade
 from pp_host.cli.output import brief, cents, elided, price, when
 from pp_host.cli.page.charts import signed
 from pp_host.cli.page.markup import Html, tag
 from pp_host.cli.page.story import DIGEST, WORDS, story
-
-ORDER_ID = 12  # of an order's id: what `pp audit why` takes
+from pp_host.cli.tables import ORDER_ID, plugin_names
 
 Chains = Mapping[int, Sequence[Link]]
 
@@ -57,12 +56,16 @@ TRADE_NUMBERS = ("shares", "price $", "amount $", "fee $", "realised $")
 
 def trades(report: Report, chains: Chains) -> Html:
     heads = ("at (UTC)", "agent", "market", "trade", *TRADE_NUMBERS, "why")
-    rows = (row for trade in reversed(report.trades) for row in _trade(trade, chains[trade.seq], len(heads)))
+    names = plugin_names(trade.plugin for trade in report.trades)
+    rows = (
+        row
+        for trade in reversed(report.trades)
+        for row in (_trade(trade, names[trade.plugin]), _why(trade, chains[trade.seq], len(heads)))
+    )
     return table(heads, rows, TRADE_NUMBERS)
 
 
-def _trade(trade: Trade, chain: Sequence[Link], columns: int) -> Iterator[Html]:
-    name = f"why-{trade.seq}"
+def _trade(trade: Trade, agent: str) -> Html:
     figures = (
         cents(trade.shares),
         price(trade.price),
@@ -70,18 +73,21 @@ def _trade(trade: Trade, chain: Sequence[Link], columns: int) -> Iterator[Html]:
         price(trade.fee),
         "" if trade.realised is None else signed(trade.realised),
     )
-    link = tag("a", trade.order[:ORDER_ID], href=f"#{name}", title=f"how order {trade.order} came about")
-    yield tag(
+    words = f"how order {trade.order} came about"
+    return tag(
         "tr",
         tag("td", when(trade.at)),
-        tag("td", tag("span", trade.plugin.rpartition(".")[2], title=trade.plugin)),
+        tag("td", tag("span", agent, title=trade.plugin)),
         tag("td", short(trade.market)),
         tag("td", f"{trade.side} {trade.outcome}"),
         *map(number, figures),
-        tag("td", link),
+        tag("td", tag("a", trade.order[:ORDER_ID], href=f"#why-{trade.seq}", title=words)),
     )
+
+
+def _why(trade: Trade, chain: Sequence[Link], columns: int) -> Html:
     told = tag("td", story(trade.order, chain), colspan=str(columns))
-    yield tag("tr", told, id=name, class_="why")
+    return tag("tr", told, id=f"why-{trade.seq}", class_="why")
 
 
 def payouts(report: Report) -> Html:
@@ -119,6 +125,7 @@ def takings(heading: str, rows: Sequence[Taking]) -> Html:
 
 def denials(rows: Sequence[ReasonCount]) -> Html:
     """Denials and reductions, each with the last wish that met it."""
+    names = plugin_names(one.plugin for one in rows)
     heads = (
         "agent",
         "verdict",
@@ -132,17 +139,16 @@ def denials(rows: Sequence[ReasonCount]) -> Html:
     drawn = (
         tag(
             "tr",
-            tag("td", tag("span", one.plugin.rpartition(".")[2], title=one.plugin)),
+            tag("td", tag("span", names[one.plugin], title=one.plugin)),
             tag("td", one.verdict),
             tag("td", one.reason),
             number(f"{one.decisions:,}"),
             tag("td", when(one.at)),
-            tag("td", short(one.market)),
+            tag("td", short(one.market, 18)),
             tag("td", brief(one.detail, WORDS), class_="words"),
             tag("td", brief(one.rationale, WORDS), class_="words"),
         )
         for one in rows
-        if one.verdict in ("denied", "reduced")
     )
     return table(heads, drawn, ("decisions",))
 
