@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from pp_host.app.report.publication import check_place, publish
@@ -109,3 +110,9 @@ def test_anything_else_is_refused_and_left_alone(out, there, said):
             refused()
         assert caught.value.hint
     assert (sorted(out.parent.rglob("*")) if out.parent.exists() else []) == before
+
+
+@pytest.mark.parametrize("name", [".", "..", "/", "a/.."])
+def test_a_folder_without_a_name_of_its_own_is_refused(name):
+    with pytest.raises(OperatorError, match="cannot take the place of this folder"):
+        check_place(Path(name), RUN)

@@ -39,7 +39,7 @@ from pp_host.storage.rundown import Rundown
 
 TRADES = 300  # rows of the page, each with its whole chain: about a megabyte
 EXTREMES = 10  # winners, and losers
-STEP = 2_000  # entries between two words about how far it is
+EVERY = 5_000  # entries between two words about how far it is
 
 
 class Doing(Protocol):
@@ -75,8 +75,7 @@ def gather(home: Home, found: Rundown, doing: Doing) -> Gathered:
         chains = {trade["seq"]: _chain(reader, trade["seq"]) for trade in found.trades}
     state = _state(home, found)
     with doing(what="verifying the record") as advance:
-        advance(0, found.stop)
-        proof = _proof(home, found.stop)
+        proof = _proof(home, found.stop, advance)
     return Gathered(_report(found, books, course, proof, state=state, version=version), chains)
 
 
@@ -97,7 +96,7 @@ def _played(reader: RecordReader, found: Rundown, books: RunBooks, advance: Adva
     for entry in entries:
         books.take(entry)
         course.take(entry)
-        if entry.seq % STEP == 0:
+        if entry.seq % EVERY == 0:
             advance(entry.seq - run.seq, found.stop - run.seq)
     return course
 
@@ -120,9 +119,9 @@ def _link(entry: Entry) -> Link:
     )
 
 
-def _proof(home: Home, read: int) -> Proof:
+def _proof(home: Home, read: int, advance: Advance) -> Proof:
     verifier = record_verifier(home)
-    checked = verify(home.state, verifier)
+    checked = verify(home.state, verifier, advance=advance)
     return Proof(
         size=checked.size,
         root=checked.root.hex(),

@@ -38,6 +38,8 @@ class _Figures(Struct):
 def check_place(out: Path, run: str) -> None:
     """Errors: OperatorError when a report of `run` may not be put at `out`."""
     hint = "name another folder with --out, one that does not exist yet"
+    if out.name in ("", ".."):
+        raise OperatorError(f"{out}: a report cannot take the place of this folder", hint=hint)
     if not out.parent.is_dir():
         raise OperatorError(f"{out}: there is no folder {out.parent}", hint="make it first, or name another")
     if out.is_symlink() or (out.exists() and not out.is_dir()):
