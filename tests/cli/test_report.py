@@ -350,8 +350,9 @@ def hostile(home):
 
 
 def test_text_of_strangers_stays_text(hostile, reported):
-    _, report, markup = reported(hostile.root)
+    out, report, markup = reported(hostile.root)
     page = Page(markup)
+    assert (out / "report.json").read_bytes().isascii()
     assert not {"script", "img"} & {tag for tag, _ in page.elements}
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]", markup)
     shown = "</td><script>alert(1)</script><img src=x onerror=alert(1)>\"' \\u202e\\x1b[2J\\x00&amp;"

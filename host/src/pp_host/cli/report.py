@@ -5,6 +5,7 @@ Laws: what is shown is derived from the record; nothing is written but the folde
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from functools import partial
 from pathlib import Path
@@ -66,7 +67,8 @@ def _drawn(gathered: Gathered, doing: Doing) -> dict[str, bytes]:
         with doing(what="drawing") as advance:
             advance(0, len(publication.PICTURES))
             files |= pictures.drawn(gathered.report)
-    return {**files, publication.FIGURES: msgspec.json.encode(gathered.report)}
+    # ASCII only, as on stdout: a file may end up on a terminal
+    return {**files, publication.FIGURES: json.dumps(msgspec.to_builtins(gathered.report)).encode()}
 
 
 def _tell(console: Console, place: Path, files: Collection[str]) -> None:
