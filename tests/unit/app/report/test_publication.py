@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from pp_host.app.report.publication import check_place, publish
+from pp_host.app.report.publication import check_place, publish, swap
 from pp_host.errors import OperatorError
 
 RUN = "20260101T000000Z-abcdef"
@@ -49,6 +49,14 @@ def test_what_fails_leaves_the_old_one(out):
     publish(out, RUN, files(b"old"))
     with pytest.raises(FileNotFoundError):
         publish(out, RUN, {**files(), "no/such": b""})
+    assert held(out) == files(b"old")
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+def test_a_place_that_could_not_be_taken_is_given_back(out):
+    publish(out, RUN, files(b"old"))
+    with pytest.raises(FileNotFoundError):
+        swap(out.with_name("no-draft"), out, out.with_name("old"))
     assert held(out) == files(b"old")
     assert [path.name for path in out.parent.iterdir()] == ["out"]
 

@@ -62,17 +62,24 @@ def publish(out: Path, run: str, files: Mapping[str, bytes]) -> None:
     try:
         for name, data in files.items():
             disk.create(draft / name, data, READABLE)
-        if out.exists():
-            out.rename(old)
-        draft.rename(out)
-    except BaseException:
-        if old.exists() and not out.exists():
-            old.rename(out)
-        raise
+        swap(draft, out, old)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
     disk.sync_folder(out.parent)
+
+
+def swap(draft: Path, out: Path, old: Path) -> None:
+    """Put `draft` in the place of `out`, which is at `old` then; after an error `out` is what it was. OSError."""
+    replaced = out.exists()
+    if replaced:
+        out.rename(old)
+    try:
+        draft.rename(out)
+    except OSError:
+        if replaced:
+            old.rename(out)
+        raise
 
 
 def _run_of(path: Path) -> str:
