@@ -65,7 +65,7 @@ def publish(out: Path, run: str, files: Mapping[str, bytes]) -> None:
         swap(draft, out, old)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
     disk.sync_folder(out.parent)
 
 
@@ -76,7 +76,7 @@ def swap(draft: Path, out: Path, old: Path) -> None:
         out.rename(old)
     try:
         draft.rename(out)
-    except OSError:
+    except BaseException:
         if replaced:
             old.rename(out)
         raise
