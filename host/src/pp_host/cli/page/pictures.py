@@ -6,6 +6,7 @@ in the current folder is a stranger's: it is neither read nor obeyed.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from importlib.util import find_spec
@@ -46,6 +47,7 @@ def drawn(report: Report) -> dict[str, bytes]:
 @contextmanager
 def _matplotlib() -> Iterator[None]:
     """With matplotlib's own defaults, whatever files of settings lie about."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns where it can keep no list of fonts
     with chdir("/"):
         import matplotlib
     with matplotlib.rc_context():
