@@ -22,10 +22,10 @@ def pp(*words, **options):
     )
 
 
-def written(home, *steps, plugin="org.example.x"):
+def written(home, *steps, plugin="org.example.x", run=RUN):
     """Append (event, subject, index of the step that caused it or None) as `plugin` did them; the entries' numbers."""
     numbers = []
-    record = Record.open(home.state, load_key(home.keys / "record"), home.origin, run=RUN)
+    record = Record.open(home.state, load_key(home.keys / "record"), home.origin, run=run)
     try:
         for event, subject, cause in steps:
             because = None if cause is None else numbers[cause]

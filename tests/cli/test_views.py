@@ -195,7 +195,7 @@ def test_a_person_sees_a_table_and_a_total(demo, told, view):
 @pytest.mark.parametrize(
     ("words", "line", "hint"),
     [
-        (["orders", "--run", "nope"], "the record has no run 'nope'", "the last one is "),
+        (["orders", "--run", "nope"], "the record has no run 'nope'", "pp runs lists them; the last one is "),
         (
             ["orders", "--plugin", "agent-value"],
             "the record knows no plugin 'agent-value'",

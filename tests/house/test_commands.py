@@ -13,6 +13,7 @@ import pytest
 import typer
 import typer.main
 from pp_host.app import results, risk, status, views
+from pp_host.app.report import shapes as reported
 from pp_host.backtest.collection import Holding
 from pp_host.backtest.coverage import Coverage
 from pp_host.backtest.intake import FileCount, Imported
@@ -20,13 +21,19 @@ from pp_host.backtest.trace import Gap, MarketCoverage
 from pp_host.cli.main import COMMANDS
 from pp_host.control import Halt
 from pp_host.model import Reason
-from pp_host.storage import questions
+from pp_host.storage import questions, rundown
 from pp_host.storage.tables import DecisionRow, FillRow, LineRow, OrderRow, RunRow
 
 SHAPES = {
     "pp data show": (Coverage, MarketCoverage, Gap),
     "pp data list": (Holding,),
     "pp data import": (Imported, FileCount),
+    "pp report": [
+        shape
+        for shape in vars(reported).values()
+        if getattr(shape, "__module__", "") == reported.__name__
+        and shape is not reported.Link  # on the page only
+    ],
 }
 
 
@@ -94,6 +101,7 @@ def test_every_command_has_a_line_of_help(commands):
 
 # A command's JSON beyond what the command itself writes out: rows of tables, and functions that make documents.
 ROWS = {
+    "pp runs": RunRow,
     "pp status": RunRow,
     "pp orders": OrderRow,
     "pp fills": FillRow,
@@ -102,6 +110,7 @@ ROWS = {
 }
 DOCUMENTS = {
     "pp status": (status.recorded, questions.summary),
+    "pp runs": (views.runs, rundown.runs),
     "pp positions": (views.positions, views._observed, views._position, views._position_totals),
     "pp orders": (views.orders, views._order),
     "pp fills": (views.fills, views._order),

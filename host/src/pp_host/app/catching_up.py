@@ -5,22 +5,18 @@ Laws: the record is only read. Tables whose last entry is not in the record are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pp_host.home import Home
 from pp_host.record.entry import Entry
 from pp_host.record.reader import RecordReader
+from pp_host.record.verify import Advance as Advance
+from pp_host.record.verify import nobody as nobody
 from pp_host.storage.apply import APPLY, Told
 from pp_host.storage.read_model import ReadModel
 
 STRETCH = 20_000  # entries of the record in one transaction
-Advance = Callable[[int, int], None]
-"""Told how many entries of how many are read, when there are many."""
-
-
-def nobody(_done: int, _total: int) -> None:
-    """For who does not watch."""
 
 
 @contextmanager

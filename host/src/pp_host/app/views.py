@@ -15,13 +15,20 @@ from sqlmodel import Session
 from pp_host.config.schema import meant
 from pp_host.errors import OperatorError
 from pp_host.model import MICRO, PPM
-from pp_host.storage import questions
+from pp_host.storage import questions, rundown
 from pp_host.storage.questions import Wanted
 from pp_host.storage.read_model import ReadModel
 from pp_host.storage.tables import RunRow
 
 LATEST = "latest"
 Document = dict[str, Any]
+
+
+def runs(model: ReadModel, count: int) -> Document:
+    """The newest runs, and how many there are."""
+    with model.session() as session:
+        rows, matching = rundown.runs(session, count)
+    return {"runs": rows, "matching": matching}
 
 
 def account_named(model: ReadModel, account: str = "") -> tuple[str | None, RunRow | None]:
@@ -130,10 +137,10 @@ def lines(model: ReadModel, plugin: str, count: int, *, after: int = -1) -> list
 
 
 def _resolved(session: Session, wanted: Wanted) -> Wanted:
-    return replace(wanted, run=_run(session, wanted.run), plugin=_plugin(session, wanted.plugin))
+    return replace(wanted, run=run_named(session, wanted.run), plugin=_plugin(session, wanted.plugin))
 
 
-def _run(session: Session, named: str) -> str:
+def run_named(session: Session, named: str) -> str:
     """The run whose id begins so; OperatorError when none or several do."""
     if not named:
         return ""
@@ -141,7 +148,7 @@ def _run(session: Session, named: str) -> str:
     found = questions.runs(session, beginning, most=2)
     if not found:
         last = questions.last_run(session)
-        hint = f"the last one is {last.run}; --run {LATEST} means it" if last else "pp run starts one"
+        hint = f"pp runs lists them; the last one is {last.run}, or {LATEST}" if last else "pp run starts one"
         raise OperatorError(f"the record has no run {named!r}", hint=hint)
     if len(found) > 1 and named not in (LATEST, *found):
         raise OperatorError(f"several runs begin with {named!r}", hint=f"give more of it, such as {found[0]}")

@@ -42,10 +42,13 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Check every entry and every signed checkpoint against the record's public key."""
+    from pp_host.cli.consulting import reading
     from pp_host.record.verify import verify as verify_record
 
     state, verifier = _of_home(home) if record is None and vkey is None else _of_files(home, record, vkey)
-    verified = verify_record(state, verifier, _kept(checkpoint, verifier) if checkpoint else None)
+    kept = _kept(checkpoint, verifier) if checkpoint else None
+    with reading(quiet=as_json, what="verifying the record") as advance:
+        verified = verify_record(state, verifier, kept, advance)
     note = verified.note.decode()
     document = {
         "ok": True,

@@ -27,7 +27,8 @@ def board(look: Facts) -> Group:
         if facts["running"]
         else _ended(facts, hangs=bool(look.get("trouble")))
     )
-    return Group(*_trouble(look.get("trouble", "")), *parts, *_orders(look.get("orders", ())))
+    shown = (*_trouble(look.get("trouble", "")), *parts, *_orders(look.get("orders", ())))
+    return Group(*(each for part in shown for each in (part, "")))
 
 
 def _trouble(trouble: str) -> Iterator[RenderableType]:
@@ -44,8 +45,9 @@ def _running(facts: Facts, began: Facts | None) -> Iterator[RenderableType]:
     table.add_row("process", f"pid {facts['pid']}")
     table.add_row("record", f"{facts['record']['size']:,} entries, root {facts['record']['root'][:16]}")
     table.add_row("home", printable(facts["home"]))
-    yield Columns([table, _money(facts, began), verdicts_table(facts)])
-    yield _plugins(facts["plugins"])
+    yield Columns([table, _money(facts, began)], padding=(0, 2))
+    yield _open(verdicts_table(facts))
+    yield _open(_plugins(facts["plugins"]))
 
 
 def _ended(facts: Facts, *, hangs: bool) -> Iterator[RenderableType]:
@@ -64,13 +66,19 @@ def _ended(facts: Facts, *, hangs: bool) -> Iterator[RenderableType]:
     table.add_row("home", printable(facts["home"]))
     yield table
     if facts["positions"]:
-        yield positions_table(facts["positions"])
+        yield _open(positions_table(facts["positions"]))
 
 
 def _grid(title: str) -> Table:
-    table = Table(title=title, title_justify="left", show_header=False)
+    table = Table(title=title, title_justify="left", show_header=False, show_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
+    return table
+
+
+def _open(table: Table) -> Table:
+    """Without a frame, which takes lines and columns that a screen of tables has no room for."""
+    table.show_edge = False
     return table
 
 
@@ -125,4 +133,4 @@ def verdicts_table(facts: Facts) -> Table:
 
 def _orders(orders: list[dict[str, Any]]) -> Iterator[RenderableType]:
     if orders:
-        yield orders_table(orders, "Last orders of the run")
+        yield _open(orders_table(orders, "Last orders of the run"))

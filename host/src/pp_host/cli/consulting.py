@@ -27,9 +27,9 @@ def consulted(home: Home, *, quiet: bool) -> Iterator[ReadModel]:
 
 
 @contextmanager
-def reading(*, quiet: bool) -> Iterator[Reading]:
-    """What is told how many entries of how many are read."""
-    shown = Reading(quiet=quiet or not sys.stderr.isatty())
+def reading(*, quiet: bool, what: str = "reading the record") -> Iterator[Reading]:
+    """What is told how many entries of how many are read; `what` is being done stands beside the bar."""
+    shown = Reading(what, quiet=quiet or not sys.stderr.isatty())
     try:
         yield shown
     finally:
@@ -39,7 +39,8 @@ def reading(*, quiet: bool) -> Iterator[Reading]:
 class Reading:
     """A bar that appears when it is first told anything, and goes with the last entry."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, what: str, *, quiet: bool) -> None:
+        self._what = what
         self._quiet = quiet
         self._progress: Progress | None = None
 
@@ -49,7 +50,7 @@ class Reading:
         if self._progress is None:
             self._progress = _bar()
             self._progress.start()
-            self._progress.add_task("reading the record")
+            self._progress.add_task(self._what, total=None)
         self._progress.update(self._progress.task_ids[0], completed=done, total=total)
         if done >= total:
             self.stop()

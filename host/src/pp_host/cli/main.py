@@ -50,6 +50,8 @@ COMMANDS: Mapping[str, Place] = MappingProxyType(
         "fills": Place("views", "fills", "The newest trades, and their totals."),
         "decisions": Place("views", "decisions", "What plugins wished, and how it was judged."),
         "logs": Place("logs", "logs", "What a plugin wrote, and how it fared."),
+        "runs": Place("views", "runs", "The newest runs, and what came of them."),
+        "report": Place("report", "report", "A page and pictures about what a run did."),
         "risk": Place("risk", "app", "Every limit, where it comes from, how much of it is used."),
         "config": Place("home", "config", "Check the settings."),
         "plugin": Place("plugin", "app", "Make, sign, check and install plugins."),

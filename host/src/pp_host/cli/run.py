@@ -90,7 +90,7 @@ def demo(
 def draw_demo(console: Console, result: dict[str, Any]) -> None:
     draw_result(console, result)
     pp, home, order = called(), printable(shlex.quote(result["home"])), result.get("last_order")
-    lines = ["positions", "decisions", "risk show", "audit verify", "plugin list", "doctor"]
+    lines = ["positions", "decisions", "risk show", "report", "audit verify", "plugin list", "doctor"]
     console.print("\nNext:")
     for words in [f"audit why {order[:8]}", *lines] if order else lines:
         console.print(f"  {pp} {words} --home {home}", markup=False, soft_wrap=True)

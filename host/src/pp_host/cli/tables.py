@@ -7,7 +7,7 @@ bounded, and so is a table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pp_host.cli.output import brief, cents, elided, folding, percent, price, printable, when
@@ -59,6 +59,26 @@ def draw_positions(console: Console, document: Mapping[str, Any]) -> None:
         )
 
 
+def draw_runs(console: Console, document: Mapping[str, Any]) -> None:
+    numbers = ("equity $", "change $", "orders", "fills")
+    table = folding(
+        "run", "mode", "market time", "ended", *numbers, title="Runs", right=numbers, firm={"run"}
+    )
+    for row in document["runs"][-DRAWN:]:
+        table.add_row(
+            printable(row["run"]),
+            "tape" if row["account"] != "paper" else printable(row["mode"]),
+            when(row["now"]) if row["observed"] is not None else "",
+            row["ended"][: len("2026-01-31T23:59:59")] or "not yet, or not in good order",
+            cents(row["equity"]),
+            cents(row["equity"] - row["equity_start"]),
+            *(f"{row[name]:,}" for name in ("orders", "fills")),
+        )
+    if document["runs"]:
+        console.print(table)
+    console.print(f"{_drawn(document['runs'])} of {document['matching']} runs")
+
+
 def orders_table(rows: Rows, title: str) -> Table:
     table = folding(
         "at",
@@ -72,7 +92,7 @@ def orders_table(rows: Rows, title: str) -> Table:
         right=("filled",),
         firm=FIRM,
     )
-    names = _names(rows)
+    names = plugin_names(row["plugin"] for row in rows)
     for row in rows:
         table.add_row(
             *(_moment(row), row["order"][:ORDER_ID], names[row["plugin"]], elided(row["market"])),
@@ -83,9 +103,9 @@ def orders_table(rows: Rows, title: str) -> Table:
     return table
 
 
-def _names(rows: Rows) -> dict[str, str]:
-    """How each plugin is called: by the last part of its id where no other in `rows` ends so."""
-    ids = {row["plugin"] for row in rows}
+def plugin_names(plugins: Iterable[str]) -> dict[str, str]:
+    """How each plugin is called: by the last part of its id where no other of them ends so."""
+    ids = set(plugins)
     ends = [plugin.rpartition(".")[2] for plugin in ids]
     return {
         plugin: printable(end if ends.count(end) == 1 else plugin)
@@ -115,7 +135,7 @@ def draw_fills(console: Console, document: Mapping[str, Any]) -> None:
     table = folding(
         "at", "order", "plugin", "market", "what", *numbers, title="Fills", right=numbers, firm=FIRM
     )
-    names = _names(rows)
+    names = plugin_names(row["plugin"] for row in rows)
     for row in rows[-DRAWN:]:
         table.add_row(
             *(_moment(row), row["order"][:ORDER_ID], names[row["plugin"]], elided(row["market"])),
@@ -148,7 +168,7 @@ def draw_decisions(console: Console, document: Mapping[str, Any]) -> None:
 def _decisions_table(rows: Rows) -> Table:
     columns = ("at", "plugin", "market", "wish", "chance", "verdict", "order", "state")
     table = folding(*columns, title="Decisions", right=("chance",), firm=FIRM)
-    names = _names(rows)
+    names = plugin_names(row["plugin"] for row in rows)
     for row in rows:
         why = ": ".join(part for part in (row["verdict"] or UNJUDGED, row["reason"], row["detail"]) if part)
         table.add_row(

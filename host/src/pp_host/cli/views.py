@@ -1,4 +1,4 @@
-"""`pp positions`, `orders`, `fills` and `decisions`: what the record says, as tables or one document.
+"""`pp runs`, `positions`, `orders`, `fills` and `decisions`: what the record says, as tables or one document.
 
 Laws: the newest rows stand last, next to the prompt, as `pp audit tail` has it.
 """
@@ -19,6 +19,15 @@ class Verdict(StrEnum):
     APPROVED = "approved"
     REDUCED = "reduced"
     DENIED = "denied"
+
+
+def runs(home: HomeOption = None, count: CountOption = 20, as_json: JsonOption = False) -> None:
+    """The newest runs: when, on what account, and what became of it."""
+    from pp_host.app import views
+
+    with consulted(opened(home), quiet=as_json) as model:
+        document = views.runs(model, count)
+    show(document, lambda console: tables.draw_runs(console, document), as_json=as_json)
 
 
 def positions(

@@ -100,6 +100,10 @@ class RecordReader:
         chain = list(self._chain((fills or life)[-1]))
         return Why(life[0].subject["order"], tuple(chain), tuple(life), tuple(self._starts(chain)))
 
+    def chain(self, seq: int) -> Iterator[Entry]:
+        """From entry `seq` by `cause` to the beginning, as in `Why`. OperatorError: there is no such entry."""
+        return self._chain(self.entry(seq))
+
     def _chain(self, effect: Entry) -> Iterator[Entry]:
         snapshot: object = None
         yield effect

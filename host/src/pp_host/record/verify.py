@@ -6,7 +6,7 @@ never a repair. It believes nothing but the verifier key it is given.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,10 @@ from pp_host.record.entry import decode
 from pp_host.record.merkle import Frontier, leaf_hash
 from pp_host.record.note import Checkpoint, Verifier, open_note
 from pp_host.record.store import DAMAGE_HINT, Row, Store, read_copy
+
+EVERY = 5_000  # entries between two words about how far it is
+Advance = Callable[[int, int], None]
+"""Told how many entries of how many have been read, when there are many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +32,33 @@ class Verified:
     note: bytes
 
 
-def verify(state_dir: Path, verifier: Verifier, kept: bytes | None = None) -> Verified:
+def nobody(_done: int, _total: int) -> None:
+    """For who does not watch."""
+
+
+def verify(
+    state_dir: Path, verifier: Verifier, kept: bytes | None = None, advance: Advance = nobody
+) -> Verified:
     """Check the record in `state_dir`, also beside a running writer. RecordError says what is wrong.
 
     kept: a checkpoint of this log from where nobody else writes; the log must still contain what it is over.
+    advance: told now and then how many entries of how many are checked.
     """
     copy = read_copy(state_dir)  # before the database, so that it can only lag behind what the database shows
     store = Store.for_reading(state_dir)
     try:
         store.hold()
-        return replay(store, verifier, copy, kept)[0]
+        return replay(store, verifier, copy, kept, advance)[0]
     finally:
         store.close()
 
 
 def replay(
-    store: Store, verifier: Verifier, copy: bytes | None, kept: bytes | None = None
+    store: Store,
+    verifier: Verifier,
+    copy: bytes | None,
+    kept: bytes | None = None,
+    advance: Advance = nobody,
 ) -> tuple[Verified, Frontier]:
     """As `verify`, over what `store` shows, also handing out the frontier for a writer to go on from."""
     notes = dict(store.checkpoints())
@@ -61,6 +76,8 @@ def replay(
         _check_row(row, frontier.size)
         frontier.append(leaf_hash(row[3]))
         _check_root(frontier, signed)
+        if frontier.size % EVERY == 0:
+            advance(frontier.size, size)
     if frontier.size != size:
         raise _damage(f"{frontier.size} entries, but the last checkpoint is over {size}")
     return Verified(verifier.name, size, frontier.root(), len(signed), notes[size]), frontier

@@ -1,0 +1,1 @@
+"""A report drawn: one self-contained page, and the same figures as pictures."""
