@@ -40,7 +40,9 @@ def test_the_document_has_the_promised_fields(played: dict[str, Any]) -> None:
     for plugin in played["plugins"]:
         assert plugin.keys() >= {"id", "version", "digest", "level", "pid", "calls"}
         assert (plugin["level"], len(plugin["digest"])) == ("L3", 64)
-        assert plugin["calls"] >= (2 if ".output-" in plugin["id"] else 30), "an output is told many events in a call"
+        assert plugin["calls"] >= (2 if ".output-" in plugin["id"] else 30), (
+            "an output is told many events in a call"
+        )
 
 
 def test_it_trades(played: dict[str, Any]) -> None:
