@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from pp_sdk import (
@@ -29,13 +31,47 @@ from pp_sdk import (
 )
 
 
+SPELL = 60.0  # seconds
+MOST = (
+    100 * 1024
+)  # bytes in a spell; the host ends a plugin that writes 256 KiB in a minute, which two spells can touch
+
+
 class Console:
-    """Every event in words; amounts as far as they are told, percentages where they are told in parts of the equity."""
+    """Every event in words; amounts as far as they are told, percentages where they are told in parts of the equity.
+
+    `seconds` is a clock that only goes forward; it paces what is printed. A tape can be faster than anybody reads.
+    """
+
+    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._begun = seconds()
+        self._left = MOST
+        self._unshown = 0
 
     @hookimpl
     def notify(self, event: Event) -> None:
         when = datetime.fromtimestamp(event.at / MICRO, UTC)
-        print(f"{when:%Y-%m-%d %H:%M} {event.kind:<15} {words(event)}", flush=True)  # noqa: T201  # its whole purpose
+        line = f"{when:%Y-%m-%d %H:%M} {event.kind:<15} {words(event)}"
+        if self._room_for(line) or isinstance(event, RunEnd):
+            if self._unshown:
+                self._print(
+                    f"... {self._unshown} lines were not shown: more than {MOST // 1024} KiB in a minute"
+                )
+                self._unshown = 0
+            self._print(line)
+        else:
+            self._unshown += 1
+
+    def _room_for(self, line: str) -> bool:
+        now = self._seconds()
+        if now - self._begun >= SPELL:
+            self._begun, self._left = now, MOST
+        return len(line.encode()) < self._left
+
+    def _print(self, line: str) -> None:
+        self._left -= len(line.encode()) + 1
+        print(line, flush=True)  # noqa: T201  # its whole purpose
 
 
 def words(event: Event) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
-from pp_sdk import Fill, MarketUpdate, Missed, RiskBreach, RiskCheck, RunStart, Settlement, TradeError
+from pp_sdk import Fill, MarketUpdate, Missed, RiskBreach, RiskCheck, RunEnd, RunStart, Settlement, TradeError
 from pp_sdk.testing import FakeHost, check_output, event, events
 
 FOLDER = Path(__file__).parents[1]
@@ -51,3 +52,36 @@ def test_every_kind_is_one_line_that_begins_with_the_time(capsys):
 def test_it_bears_whatever_it_may_be_told(capsys):
     check_output(FOLDER)
     capsys.readouterr()
+
+
+def test_it_prints_less_than_the_host_would_end_it_for(capsys):
+    module = import_file(FOLDER / "output_console.py")
+    now = [0.0]
+    with FakeHost(module.Console(lambda: now[0])) as host:
+        host.notify(*[event(Fill)] * 2000)
+        shown = capsys.readouterr().out
+        assert 90 * 1024 < len(shown) <= module.MOST
+        now[0] += module.SPELL
+        host.notify(event(Fill), event(Fill))
+        notice, first, second = capsys.readouterr().out.splitlines()
+        assert (
+            notice
+            == f"... {2000 - len(shown.splitlines())} lines were not shown: more than 100 KiB in a minute"
+        )
+        assert first == second == shown.splitlines()[0]
+
+
+def test_the_end_of_the_run_is_always_shown(capsys):
+    module = import_file(FOLDER / "output_console.py")
+    with FakeHost(module.Console(lambda: 0.0)) as host:
+        host.notify(*[event(Fill)] * 3000, event(RunEnd))
+    *_, notice, last = capsys.readouterr().out.splitlines()
+    assert notice.startswith("... ")
+    assert " run.end " in last
+
+
+def import_file(path):
+    spec = spec_from_file_location("output_console_alone", path)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
