@@ -30,7 +30,6 @@ from pp_sdk import (
     hookimpl,
 )
 
-
 SPELL = 60.0  # seconds
 MOST = (
     100 * 1024
