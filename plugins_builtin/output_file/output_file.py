@@ -20,6 +20,7 @@ from pp_sdk.events import EventKind
 
 PREFIX = re.compile(r"[a-z0-9_-]{1,40}")
 KINDS = frozenset({*get_args(EventKind), "missed"})
+TOGETHER = 30  # events in one request: at 31 KB, the most that one can be in ASCII, they fit into a frame
 AGAIN_SECONDS = 10.0  # a refused request is an entry of the record: not one for each call
 
 
@@ -53,12 +54,13 @@ class FileOutput:
     def flush(self) -> None:
         together, self._told = self._told, {}
         for name, events in together.items():
-            if self._lost and self._seconds() < self._again:
-                self._lost += len(events)
-            else:
-                self._write(name, events)
+            for start in range(0, len(events), TOGETHER):
+                self._write(name, events[start : start + TOGETHER])
 
     def _write(self, name: str, events: list[dict[str, Any]]) -> None:
+        if self._lost and self._seconds() < self._again:
+            self._lost += len(events)
+            return
         missing = [{"kind": "lost", "at": events[0]["at"], "events": self._lost}] if self._lost else []
         try:
             files.append(name, *map(_line, [*missing, *events]))

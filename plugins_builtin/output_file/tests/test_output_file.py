@@ -9,7 +9,7 @@ from typing import get_args
 import msgspec
 import pytest
 from msgspec.structs import replace
-from pp_sdk import MICRO, Fill, ObserveEnd, RiskCheck, RunEnd, Settlement
+from pp_sdk import MICRO, DecisionMade, Fill, ObserveEnd, RiskCheck, RunEnd, Settlement
 from pp_sdk.events import EventKind
 from pp_sdk.testing import FakeHost, FakeStorage, RemoteError, check_output
 from pp_sdk.testing import event as example
@@ -81,6 +81,15 @@ def test_only_the_kinds_that_are_wanted_under_the_name_that_is_wanted(storage):
 def test_a_prefix_that_names_no_file_is_refused_at_the_start(storage, prefix):
     with pytest.raises(RemoteError, match="prefix: only a-z"):
         FakeHost(FOLDER, {"prefix": prefix, "kinds": ""}, storage=storage)
+
+
+def test_the_longest_texts_that_there_are_fit(host, storage):
+    storage.append_mb = 16
+    host.notify(*[event(DecisionMade, text="\U0001f600" * 2000) for _ in range(63)])
+    lines = storage.files[FIRST]
+    assert len(lines) == 63
+    assert sum(map(len, lines)) > 1 << 20, "more than one frame holds"
+    assert json.loads(lines[-1])["text"] == "\U0001f600" * 2000
 
 
 def test_a_kind_that_no_event_has_is_refused_at_the_start(storage):
