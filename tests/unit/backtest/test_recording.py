@@ -191,7 +191,7 @@ def test_a_tape_without_prices_is_refused(good, tmp_path, refused):
     good.prices.clear()
     assert refused(good.write(tmp_path / "t")) == (
         "prices.parquet: column ts: no rows",
-        "a tape needs at least one price",
+        "a tape needs at least one price, or a book",
     )
 
 

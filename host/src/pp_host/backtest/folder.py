@@ -59,7 +59,7 @@ class TapeFolder(NamedTuple):
         return cls(folder, markets, prices, books, digest.hexdigest())
 
     def survey(self) -> TapeSurvey:
-        """Walk both files once. Raises OperatorError when one contradicts itself or both are empty."""
+        """Walk prices and books once. Raises OperatorError when one contradicts itself or both are empty."""
         prices = self.prices.survey()
         books = self.books.survey() if self.books else Survey.nothing()
         whole = prices.joined(books) if books.moments else prices

@@ -22,18 +22,20 @@ class Gaps:
 
     def __init__(self) -> None:
         self.steps = 0
-        self._newest = -1
+        self.first = self.newest = -1
         self._longest: list[tuple[int, int]] = []  # (minus the length, start)
 
     def step(self, at: int) -> None:
         """A moment; the same one again is none."""
-        if at == self._newest:
+        if at == self.newest:
             return
         if self.steps:
-            insort(self._longest, (self._newest - at, self._newest))
+            insort(self._longest, (self.newest - at, self.newest))
             del self._longest[MOST_GAPS:]
+        else:
+            self.first = at
         self.steps += 1
-        self._newest = at
+        self.newest = at
 
     def told(self) -> list[Gap]:
         """Longest first; of equal ones the earlier first."""

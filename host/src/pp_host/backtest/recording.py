@@ -126,4 +126,4 @@ class PriceFile:
 
     def empty(self) -> OperatorError:
         """The error for a tape on which nothing is stated."""
-        return self._file.fault("ts", None, "no rows", hint="a tape needs at least one price")
+        return self._file.fault("ts", None, "no rows", hint="a tape needs at least one price, or a book")

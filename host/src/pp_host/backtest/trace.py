@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from pp_host.backtest.book import Book
 from pp_host.backtest.booktrace import BookCoverage, BookTrace
-from pp_host.backtest.gaps import Gap
+from pp_host.backtest.gaps import Gap, Gaps
 from pp_host.backtest.market import Market
 from pp_host.model import MICRO, PPM
 
@@ -52,12 +52,9 @@ class Trace:
         "books",
         "contradiction",
         "contradiction_at",
-        "first",
-        "gap",
-        "newest",
+        "gaps",
         "points",
         "prices",
-        "steps",
     )
 
     def __init__(self) -> None:
@@ -65,15 +62,12 @@ class Trace:
         self.prices: list[int | None] = [None, None]
         self.at = [-1, -1]
         self.books = BookTrace()
-        self.first = self.newest = -1
-        self.steps = 0
-        self.gap: tuple[int, int] | None = None
+        self.gaps = Gaps()
         self.contradiction = self.contradiction_at = -1
 
     def take(self, at: int, side: int, stated: int | Book) -> None:
         """One point or book, in the order of time."""
-        if at != self.newest:
-            self._step(at)
+        self.gaps.step(at)
         if isinstance(stated, int):
             self._price(at, side, stated)
         else:
@@ -88,14 +82,6 @@ class Trace:
             self.contradiction = abs(price + other - MICRO)
             self.contradiction_at = at
 
-    def _step(self, at: int) -> None:
-        self.steps += 1
-        if self.newest < 0:
-            self.first = at
-        elif self.gap is None or at - self.newest > self.gap[1] - self.gap[0]:
-            self.gap = self.newest, at
-        self.newest = at
-
     def told(self, market: Market, steps: int) -> MarketCoverage:
         return MarketCoverage(
             market=market.id,
@@ -105,11 +91,11 @@ class Trace:
             no_name=market.no_name,
             yes_points=self.points[0],
             no_points=self.points[1],
-            steps=self.steps,
-            share=self.steps * PPM // steps,
-            first=_known(self.first),
-            last=_known(self.newest),
-            largest_gap=Gap(*self.gap, self.gap[1] - self.gap[0]) if self.gap else None,
+            steps=self.gaps.steps,
+            share=self.gaps.steps * PPM // steps,
+            first=_known(self.gaps.first),
+            last=_known(self.gaps.newest),
+            largest_gap=next(iter(self.gaps.told()), None),
             yes_price=self.prices[0],
             no_price=self.prices[1],
             outcome=market.yes_payout,

@@ -53,7 +53,9 @@ def list_tapes(
 
 @app.command("import")
 def import_files(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="CSV or parquet files with prices.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="CSV or parquet files with prices or books.")
+    ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The tape to make; must not exist.")],
     map_file: Annotated[
         Path, typer.Option("--map", metavar="MAP.toml", help="What is where in the files; docs/TAPES.md.")
