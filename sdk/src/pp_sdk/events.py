@@ -3,7 +3,7 @@
 Laws: the tag `kind` names the type, and a field's name means the same thing in every kind. Who may be told a field is
 said in its type and nowhere else: its mark is the least detail a grant must hold, `pp_sdk.redaction` follows the marks.
 An amount of the account's (money or shares) is told as it is under "exact", in millionths of the account's equity under
-"ratio", and is None under "none"; words that somebody wrote freely may hold any amount and are told under "exact" only.
+"ratio", and is None under "none"; words and figures that somebody chose freely are told under "exact" only.
 Prices per share, names and counts are told to everybody; so a name that an agent made up is not among them: where its
 wish names no market that is shown, or no outcome, the field is empty.
 """
@@ -21,6 +21,9 @@ Detail = Literal["none", "ratio", "exact"]
 _EVERYBODY = Meta(extra={"detail": "none"})
 Amount = Annotated[int | None, Meta(extra={"detail": "ratio"})]
 Words = Annotated[Text | None, Meta(extra={"detail": "exact"})]
+Figure = Annotated[
+    int | None, Meta(extra={"detail": "exact"})
+]  # its maker knows it: its ratio would tell the equity
 Id = Annotated[Name, _EVERYBODY]
 Ids = Annotated[tuple[Name, ...], _EVERYBODY]
 Price = Annotated[int | None, _EVERYBODY]
@@ -133,7 +136,7 @@ class DecisionMade(_Event, frozen=True, kw_only=True, tag="decision"):
     probability_ppm: Parts
     confidence_ppm: Parts
     limit_price: Price
-    max_spend: Amount
+    max_spend: Figure
     text: Words
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -331,3 +333,11 @@ def test_the_remedy_for_a_missing_pyarrow_is_ours(good, tmp_path, settings, monk
         Tape.open(folder, settings)
     assert str(caught.value) == "playing a tape needs pyarrow, which is not installed"
     assert caught.value.hint == "set up with `make setup`, which installs pyarrow"
+
+
+@pytest.mark.parametrize("name", ["prices.parquet", "markets.parquet", "books.parquet"])
+def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(good, tmp_path, refused, name):
+    folder = good.write(tmp_path / "t")
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    assert refused(folder)[0] == f"{name}: not a regular file"

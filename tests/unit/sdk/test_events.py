@@ -32,7 +32,6 @@ AMOUNTS = [
     "cost",
     "payout",
     "realised",
-    "max_spend",
     "equity",
     "cash",
     "exposure",
@@ -102,7 +101,7 @@ def test_every_amount_is_marked_and_every_other_number_is_not_one():
     for kind in KINDS:
         hidden = HIDDEN[kind]
         assert set(hidden.amounts) == set(kind.__struct_fields__) & set(AMOUNTS), kind
-        assert set(hidden.words) == set(kind.__struct_fields__) & {"text"}, kind
+        assert set(hidden.words) == set(kind.__struct_fields__) & {"text", "max_spend"}, kind
 
 
 def test_a_field_that_does_not_say_who_may_be_told_is_an_error():
@@ -130,7 +129,9 @@ def told(draw):
     amounts = {name: draw(LARGE) for name in HIDDEN[kind].amounts}
     secret = draw(LARGE)
     words = {
-        name: draw(st.text(string.printable, max_size=50))
+        name: secret
+        if name == "max_spend"
+        else draw(st.text(string.printable, max_size=50))
         + "".join(f" {n}" for n in [secret, *amounts.values()])
         for name in HIDDEN[kind].words
     }
@@ -160,6 +161,12 @@ def test_what_is_not_hidden_is_told_as_it_is(case, detail, equity):
     for name in set(one.__struct_fields__) - hidden:
         assert getattr(seen, name) == getattr(one, name)
     assert detail != "exact" or seen is one
+
+
+def test_a_figure_that_an_agent_chose_does_not_tell_the_equity_by_its_ratio():
+    wish = event(module.DecisionMade, max_spend=2**62)
+    assert narrowed(wish, "ratio", EQUITY).max_spend is None
+    assert narrowed(wish, "exact", EQUITY).max_spend == 2**62
 
 
 @pytest.mark.parametrize("equity", [None, 0, -5])

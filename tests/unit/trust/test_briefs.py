@@ -58,6 +58,9 @@ def test_its_length_is_counted_in_characters(count, fits):
             "\uffa0",
             "\U000e0041",
             "\U000e01ef",
+            "\ufffc",
+            "\U00016fe4",
+            "\U0001d159",
         ),
     ],
 )

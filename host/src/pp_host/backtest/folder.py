@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from heapq import merge
 from importlib.util import find_spec
@@ -85,9 +86,16 @@ def require_pyarrow() -> None:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with open(path, "rb", opener=_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OperatorError(f"{path}: not a regular file")
+            return file.read()
     except OSError as error:
         raise OperatorError(
             f"{path}: {error.strerror}",
             hint="--tape names a folder with prices.parquet and markets.parquet",
         ) from error
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)  # opening a fifo must not wait for its writer

@@ -17,9 +17,11 @@ from pp_host.errors import OperatorError
 from pp_host.limits import LIMITS
 
 # Printable by their category and yet nothing on a screen: what isprintable() leaves of Unicode's
-# Default_Ignorable_Code_Point (joiners, fillers, variation selectors, tags), and the blank braille pattern.
+# Default_Ignorable_Code_Point (joiners, fillers, variation selectors, tags), and signs that are drawn as nothing: the
+# blank braille pattern, the object replacement character, the Khitan filler, the null notehead.
 _BLANK = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufffc"
+    "\U00016fe4\U0001d159\U000e0000-\U000e0fff]"
 )
 
 
