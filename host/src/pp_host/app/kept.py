@@ -40,6 +40,7 @@ def kept(home: Home, plugin: str) -> dict[str, Any]:
         "values": str(values_file(home, plugin)),
         "value_bytes": values.kept_bytes(values_file(home, plugin)),
         "folder": str(home.state / FILES / plugin),
+        "run_folders": str(home.state / RUN_FILES / "*" / plugin),
         "files": sum(number for number, _ in found),
         "file_bytes": sum(size for _, size in found),
     }

@@ -69,10 +69,15 @@ def draw_kept(console: Console, grant: Grant, found: Mapping[str, Any]) -> None:
     from pp_host.trust.capability import StorageAppend, StorageKv
 
     if grant.held(StorageKv):
-        console.print(Text(printable(f"values: {found['value_bytes']} bytes in {found['values']}")))
+        values = (
+            f"{found['value_bytes']:,} bytes in {found['values']}" if found["value_bytes"] else "none yet"
+        )
+        console.print(Text(printable(f"values kept: {values}")))
     if grant.held(StorageAppend):
-        sizes = f"{found['files']} of {found['file_bytes']} bytes, those of the runs included"
-        console.print(Text(printable(f"files: {sizes}, in {found['folder']}")))
+        sizes = f"{found['files']:,}, {found['file_bytes']:,} bytes" if found["files"] else "none yet"
+        console.print(Text(printable(f"files: {sizes}; a paper run's are in {found['folder']}")))
+        if found["files"]:
+            console.print(Text(printable(f"       those of tapes and dry runs in {found['run_folders']}")))
 
 
 def draw_installed(console: Console, grants: list[Grant]) -> None:

@@ -36,5 +36,5 @@ def markets(count: int) -> MarketTable:
 
 
 def brief(text: str, name: str = "brief") -> Brief:
-    """A brief as the host would give it."""
+    """A brief as the host would give it: its text, and the name that it has in plugin.yaml."""
     return Brief(name=name, text=text, digest=hashlib.sha256(text.encode()).hexdigest())
