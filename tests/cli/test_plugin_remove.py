@@ -115,6 +115,7 @@ def test_it_takes_everything_away_and_says_what(home, pp, bring, keep):
         "values": str(home.state / "values" / f"{ID}.db"),
         "value_bytes": 1 + 5 + 128,
         "folder": str(home.state / "files" / ID),
+        "run_folders": str(home.state / "run-files" / "*" / ID),
         "files": 2,
         "file_bytes": 10,
     }
@@ -141,11 +142,14 @@ def test_it_takes_everything_away_and_says_what(home, pp, bring, keep):
 
 def test_a_person_is_told_what_is_gone(home, bring, keep, capsys):
     bring()
+    assert main(["plugin", "show", ID, "--home", str(home.root)]) == 0
+    assert "values kept: none yet\nfiles: none yet; a paper run's are in " in capsys.readouterr().out
     keep()
     assert main(["plugin", "show", ID, "--home", str(home.root)]) == 0
     shown = capsys.readouterr().out
-    assert f"values: 134 bytes in {home.state}/values/{ID}.db" in shown
-    assert f"files: 2 of 10 bytes, those of the runs included, in {home.state}/files/{ID}" in shown
+    assert f"values kept: 134 bytes in {home.state}/values/{ID}.db" in shown
+    assert f"files: 2, 10 bytes; a paper run's are in {home.state}/files/{ID}" in shown
+    assert f"those of tapes and dry runs in {home.state}/run-files/*/{ID}" in shown
     assert main(["plugin", "remove", ID, "--home", str(home.root)]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith(f"removed {ID} 1.0.0, sha256 ")
