@@ -229,7 +229,9 @@ def test_one_that_was_recorded_and_killed_is_finished_by_the_next_command(home, 
     def dies(*_):
         raise KeyboardInterrupt
 
-    store, subject = store_of(home), {"id": ID, "version": "1.0.0", "digest": "", "data": "erased"}
+    digest = pp("plugin", "show", ID)[1]["digest"]
+    data = "kept" if keep_data else "erased"
+    store, subject = store_of(home), {"id": ID, "version": "1.0.0", "digest": digest, "data": data}
 
     def recorded_and_killed():
         record = Record.open(home.state, load_key(home.keys / "record"), home.origin, run="")
@@ -267,12 +269,17 @@ def rival(home, pp, tmp_path):
     """Another publisher's package of the same id, enrolled."""
     assert pp("plugin", "keygen", tmp_path / "rival")[0] == 0
     assert pp("trust", "add", tmp_path / "rival.pub", "--plugins", ID)[0] == 0
-    folder = tmp_path / "rival-keeper"
+    return packed(pp, tmp_path, "9.0.0", key=tmp_path / "rival")
+
+
+def packed(pp, tmp_path, version, *, key):
+    """The keeper's package in a version, signed with a key."""
+    folder = tmp_path / f"packed-{version}"
     folder.mkdir()
-    (folder / "plugin.yaml").write_text(MANIFEST.replace("VERSION", "9.0.0"))
+    (folder / "plugin.yaml").write_text(MANIFEST.replace("VERSION", version))
     (folder / "keeper.py").write_text("plugin = None\n")
     package = pp("plugin", "pack", folder, "--out", tmp_path)[1]["path"]
-    assert pp("plugin", "sign", package, "--key", tmp_path / "rival")[0] == 0
+    assert pp("plugin", "sign", package, "--key", key)[0] == 0
     return package
 
 
@@ -291,6 +298,44 @@ def test_what_one_publishers_plugin_kept_is_not_anothers(home, pp, bring, keep, 
     bring()  # the one whose it is may have it back
     assert pp("plugin", "remove", ID)[0] == 0
     assert pp("plugin", "install", rival, "--yes")[0] == 0
+
+
+@pytest.mark.parametrize("how", ["kept", "the grant removed by hand"])
+def test_what_is_left_is_of_the_publisher_installed_last(home, pp, bring, keep, rival, tmp_path, how):
+    """The first of them kept nothing, so that the second was let in."""
+    bring()
+    if how == "kept":
+        assert pp("plugin", "remove", ID, "--keep-data")[0] == 0
+    else:
+        (home.grants / f"{ID}.json").unlink()
+    assert pp("plugin", "install", rival, "--yes")[0] == 0
+    keep()
+    assert pp("plugin", "install", rival, "--yes")[0] == 0, "it is its own"
+    assert pp("plugin", "remove", ID, "--keep-data")[0] == 0
+    first = packed(pp, tmp_path, "1.1.0", key=home.keys / "dev")
+    status, _, errors = pp("plugin", "install", first, "--yes")
+    assert (status, "is of another publisher" in errors) == (3, True)
+    assert left(home) == EVERYTHING
+    assert pp("plugin", "install", rival, "--yes")[0] == 0, "it may have it back"
+    assert pp("plugin", "remove", ID)[0] == 0
+    assert pp("plugin", "install", first, "--yes")[0] == 0, "once that is erased"
+
+
+def test_a_removal_that_was_never_recorded_erases_nothing_that_an_earlier_one_kept(home, pp, bring, keep):
+    bring()
+    keep()
+    assert pp("plugin", "remove", ID, "--keep-data")[0] == 0
+
+    def dies(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store_of(home).remove(ID, keep_data=False, record=dies, erase=dies)
+    assert pp("plugin", "list")[0] == 0
+    assert left(home) == EVERYTHING
+    assert not list(home.grants.glob(".*")), "the announcement is dropped"
+    assert pp("plugin", "remove", ID)[1]["data"] == "erased"
+    assert left(home) == []
 
 
 def test_a_damaged_file_of_values_is_told_and_can_be_moved_away(home, pp, bring, keep):

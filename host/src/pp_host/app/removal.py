@@ -20,6 +20,7 @@ from pp_host.home import Home
 from pp_host.model import PLUGIN_ID
 from pp_host.record.reader import RecordReader
 from pp_host.trust.grants import Grant
+from pp_host.trust.store import ERASED, KEPT
 
 
 def remove(home: Home, plugin: str, *, keep_data: bool) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def _subject(home: Home, plugin: str, grant: Grant | None, *, keep_data: bool) -
         "id": plugin,
         "version": grant.version if grant else "",
         "digest": grant.digest if grant else "",
-        "data": "kept" if keep_data else "erased",
+        "data": KEPT if keep_data else ERASED,
         "value_bytes": found["value_bytes"],
         "files": found["files"],
         "file_bytes": found["file_bytes"],
@@ -68,11 +69,7 @@ def check_heir(home: Home, grant: Grant) -> None:
     """Refused when another publisher's plugin of this id left something here."""
     if not left(home, grant.id):
         return
-    owner = ""
-    with RecordReader.open(home.state) as reader:
-        for entry in reader.entries(("plugin.install", "plugin.remove")):
-            if entry.subject["id"] == grant.id:
-                owner = _owner(owner, entry.event, entry.subject)
+    owner = _last_publisher(home, grant.id)
     if owner not in ("", grant.keyid):
         raise Refused(
             f"{grant.id}: what it kept here is of another publisher ({owner[:16]})",
@@ -80,8 +77,17 @@ def check_heir(home: Home, grant: Grant) -> None:
         )
 
 
-def _owner(before: str, event: str, subject: dict[str, Any]) -> str:
-    """Whose plugin may have left something, after this entry."""
-    if event == "plugin.install":
-        return before or str(subject["keyid"])
-    return before if subject["data"] == "kept" else ""
+def _last_publisher(home: Home, plugin: str) -> str:
+    """Whose plugin may have left something: of the one installed last, for it was not let in beside another's.
+
+    Empty when what there was has been erased since, or when none was ever installed.
+    """
+    owner = ""
+    with RecordReader.open(home.state) as reader:
+        for entry in reader.entries(("plugin.install", "plugin.remove")):
+            if entry.subject["id"] == plugin:
+                if entry.event == "plugin.install":
+                    owner = str(entry.subject["keyid"])
+                elif entry.subject["data"] == ERASED:
+                    owner = ""
+    return owner
