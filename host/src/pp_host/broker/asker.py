@@ -31,26 +31,25 @@ class Lines(Protocol):
 class Asker:
     """Who asks: the connection is the identity, so this is never taken from a message.
 
-    values, lines: this plugin's own, None without the capability. writes: how often it may change them; read_bytes: how
-    much it is shown of them before answers wait.
+    writes: how often it may change what it keeps; refusals, log_lines: how many before it ends. values, lines: its own,
+    None without the capability. requests, read_bytes: how much before answers wait.
     """
 
     plugin: PluginRef
     grant: str
+    writes: PerCall
+    refusals: PerCall
+    log_lines: PerCall
     values: Values | None = None
     lines: Lines | None = None
-    writes: PerCall = field(default_factory=lambda: PerCall(LIMITS.keep.writes_per_call, lambda: 0))
     read_bytes: TokenBucket = field(
         default_factory=lambda: TokenBucket.a_second(LIMITS.keep.read_bytes_per_second)
     )
-    messages: TokenBucket = field(
+    requests: TokenBucket = field(
         default_factory=lambda: TokenBucket.a_second(LIMITS.wire.requests_per_second)
     )
     log_bytes: TokenBucket = field(
         default_factory=lambda: TokenBucket.a_minute(LIMITS.wire.log_bytes_per_minute)
-    )
-    refusals: TokenBucket = field(
-        default_factory=lambda: TokenBucket.a_minute(LIMITS.wire.refusals_per_minute)
     )
 
 
