@@ -152,6 +152,18 @@ def test_a_person_is_told_what_is_gone(home, bring, keep, capsys):
     assert second == "erased: 134 bytes of values, 2 files of 10 bytes"
 
 
+def test_a_person_is_told_of_leftovers_that_nothing_was_installed(home, bring, keep, capsys):
+    bring()
+    keep()
+    assert main(["plugin", "remove", ID, "--keep-data", "--home", str(home.root)]) == 0
+    capsys.readouterr()
+    assert main(["plugin", "remove", ID, "--home", str(home.root)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{ID} was not installed; something of it was left",
+        "erased: 134 bytes of values, 2 files of 10 bytes",
+    ]
+
+
 def test_an_upgrade_keeps_what_was_kept(home, bring, keep):
     bring()
     keep()
@@ -203,6 +215,24 @@ def test_not_while_pp_toml_has_it_enabled(home, pp, bring, keep):
     )
     assert left(home) == EVERYTHING
     home.config_file.write_text(f'[plugins."{ID}"]\nenabled = false\n')
+    assert pp("plugin", "remove", ID)[0] == 0
+
+
+def test_not_while_a_set_of_pp_toml_names_it(home, pp, bring, keep):
+    bring()
+    keep()
+    section = f'[plugins."{ID}"]\nenabled = false\n'
+    home.config_file.write_text(f'{section}[sets.evening]\nplugins = ["{ID}"]\n')
+    status, _, errors = pp("plugin", "remove", ID)
+    assert (status, errors) == (
+        1,
+        (
+            f"pp: error: pp.toml:4: sets.evening.plugins: {ID} is in this set\n"
+            "pp: hint: take it out of the set, then remove it\n"
+        ),
+    )
+    assert left(home) == EVERYTHING
+    home.config_file.write_text(f'{section}[plugins."{OTHER}"]\n[sets.evening]\nplugins = ["{OTHER}"]\n')
     assert pp("plugin", "remove", ID)[0] == 0
 
 

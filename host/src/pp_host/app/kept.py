@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from pp_host import disk
 from pp_host.errors import OperatorError
 from pp_host.home import Home
 from pp_host.keep import lines, values
@@ -59,11 +60,9 @@ def _measured(path: Path) -> tuple[int, int]:
 
 def erase(home: Home, plugin: str) -> None:
     """Remove all of it. Errors: OperatorError; asked again it goes on."""
-    database = values_file(home, plugin)
     try:
         for path in folders(home, plugin):
             path.unlink() if path.is_symlink() else shutil.rmtree(path)
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            database.with_name(database.name + suffix).unlink(missing_ok=True)
+        disk.remove_database(values_file(home, plugin))
     except OSError as error:
         raise OperatorError(f"{error.filename}: cannot be erased: {error.strerror}") from None

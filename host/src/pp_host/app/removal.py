@@ -1,6 +1,6 @@
 """Taking a plugin out of a home, and who may inherit what one left.
 
-Laws: nothing is taken from a plugin that a host has, or that the next start would want. What one publisher's plugin
+Laws: nothing is taken from a plugin that a host has, or that the next start, or one of a set, would want. What one publisher's plugin
 kept is never shown to another's, whatever happened to its grant in between.
 """
 
@@ -55,14 +55,24 @@ def _subject(home: Home, plugin: str, grant: Grant | None, *, keep_data: bool) -
 
 
 def _check_resting(home: Home, plugin: str) -> None:
-    wanted = load(home.config_file, os.environ).plugins.get(plugin)
-    if wanted is None or not wanted.enabled:
-        return
-    line = Sources(text_of(home.config_file), {}).line("plugins", plugin)
-    raise OperatorError(
-        f'pp.toml{f":{line}" if line else ""}: plugins."{plugin}": it is enabled, the next start would want it',
-        hint="set enabled = false or take the section out, then remove it",
-    )
+    config = load(home.config_file, os.environ)
+    wanted = config.plugins.get(plugin)
+    if wanted is not None and wanted.enabled:
+        raise OperatorError(
+            f'{_line(home, "plugins", plugin)}: plugins."{plugin}": it is enabled, the next start would want it',
+            hint="set enabled = false or take the section out, then remove it",
+        )
+    for name, members in config.sets.items():
+        if plugin in members.plugins:
+            raise OperatorError(
+                f"{_line(home, 'sets', name, 'plugins')}: sets.{name}.plugins: {plugin} is in this set",
+                hint="take it out of the set, then remove it",
+            )
+
+
+def _line(home: Home, *path: str) -> str:
+    line = Sources(text_of(home.config_file), {}).line(*path)
+    return f"pp.toml:{line}" if line else "pp.toml"
 
 
 def check_heir(home: Home, grant: Grant) -> None:
