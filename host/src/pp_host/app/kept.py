@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,13 @@ def _measured(path: Path) -> tuple[int, int]:
     except OSError as error:
         hint = "only what plugins write belongs there; move this away"
         raise OperatorError(f"{path}: cannot be read: {error.strerror}", hint=hint) from None
+
+
+def drop_if_empty(folder: Path) -> None:
+    """Take away one run's folder of a plugin that wrote nothing in it, and the run's own after the last of them."""
+    with suppress(OSError):  # there is something in it
+        folder.rmdir()
+        folder.parent.rmdir()
 
 
 def erase(home: Home, plugin: str) -> None:

@@ -1,7 +1,7 @@
 """Taking a plugin out of a home, and who may inherit what one left.
 
-Laws: nothing is taken from a plugin that a host has, or that the next start, or one of a set, would want. What one publisher's plugin
-kept is never shown to another's, whatever happened to its grant in between.
+Laws: nothing is taken from a plugin that a host has, that the next start would want, or that a set names. What one
+publisher's plugin kept is never shown to another's, whatever happened to its grant in between.
 """
 
 from __future__ import annotations
