@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec import Raw, Struct
 from pp_host.broker.asker import Asker, Means
-from pp_host.broker.keeping import NEEDED
+from pp_host.broker.keeping import CAPABILITIES
 from pp_host.broker.quota import PerCall, TokenBucket
 from pp_host.broker.table import REQUESTS, Broker
 from pp_host.errors import PluginViolation, RecordError, RequestRefused
@@ -136,7 +136,7 @@ async def test_lines_are_whole_and_recorded_by_their_digest(ask: Any, asker: Ask
 
 
 def test_every_request_that_keeps_things_names_its_capability() -> None:
-    assert set(NEEDED) == set(BODIES) == set(REQUESTS) - {"clock.now"}
+    assert set(CAPABILITIES) == set(BODIES) == set(REQUESTS) - {"clock.now"}
 
 
 @pytest.mark.parametrize("method", BODIES)
@@ -148,11 +148,11 @@ async def test_without_the_capability_it_is_refused_recorded_and_goes_on(
         await ask(bare, method, **BODIES[method])
     assert (refused.value.code, str(refused.value)) == (
         "not_granted",
-        f"{NEEDED[method]} was not granted to this plugin",
+        f"{CAPABILITIES[method]} was not granted to this plugin",
     )
     ((event, subject, more),) = record.entries
     assert (event, subject) == ("capability.deny", {"method": method, "code": "not_granted"})
-    assert (more["capability"], more["verdict"], more["plugin"]) == (NEEDED[method], "deny", PLUGIN)
+    assert (more["capability"], more["verdict"], more["plugin"]) == (CAPABILITIES[method], "deny", PLUGIN)
     await ask(asker, method, **BODIES[method])  # the same, granted
 
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-from pp_host.app.keeping import Cupboard
+from pp_host.app.cupboard import Cupboard
 from pp_host.app.roster import Enlisted
 from pp_host.app.telling import plugin_fall
 from pp_host.broker.asker import Asker, Means

@@ -11,7 +11,7 @@ from pp_host.model import PluginRef
 from pp_host.ports import Clock, Record
 
 
-class Values(Protocol):
+class OwnValues(Protocol):
     """One plugin's values. RequestRefused says why not; then nothing has changed."""
 
     def get(self, name: str) -> bytes | None: ...
@@ -20,7 +20,7 @@ class Values(Protocol):
     def delete(self, name: str) -> bool: ...
 
 
-class Lines(Protocol):
+class OwnLines(Protocol):
     """One plugin's files of lines."""
 
     def append(self, name: str, data: bytes) -> int:
@@ -40,8 +40,8 @@ class Asker:
     writes: PerCall
     refusals: PerCall
     log_lines: PerCall
-    values: Values | None = None
-    lines: Lines | None = None
+    values: OwnValues | None = None
+    lines: OwnLines | None = None
     read_bytes: TokenBucket = field(
         default_factory=lambda: TokenBucket.a_second(LIMITS.keep.read_bytes_per_second)
     )

@@ -20,7 +20,7 @@ from pp_host.broker.asker import Asker, Means
 from pp_host.errors import RequestRefused
 from pp_host.limits import LIMITS
 
-NEEDED: Mapping[str, str] = {
+CAPABILITIES: Mapping[str, str] = {
     "kv.get": "storage.kv",
     "kv.put": "storage.kv",
     "kv.delete": "storage.kv",

@@ -86,7 +86,7 @@ class Broker:
                 "capability.deny",
                 {"method": method, "code": refusal.code},
                 plugin=asker.plugin,
-                capability=keeping.NEEDED.get(method, method),
+                capability=keeping.CAPABILITIES.get(method, method),
                 verdict="deny",
                 rule=asker.grant,
             )

@@ -32,7 +32,7 @@ TAKEN = "that name is taken by something that is no file of this plugin's lines"
 
 
 class Lines:
-    """Implements broker.keeping.Lines. `open` makes it; whoever made it must `close` it."""
+    """Implements broker.asker.OwnLines. `open` makes it; whoever made it must `close` it."""
 
     def __init__(self, folder: int, most_bytes: int) -> None:
         self._folder = folder
