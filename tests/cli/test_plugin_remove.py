@@ -156,6 +156,18 @@ def test_a_person_is_told_what_is_gone(home, bring, keep, capsys):
     assert second == "erased: 134 bytes of values, 2 files of 10 bytes"
 
 
+def test_a_person_is_told_of_leftovers_that_nothing_was_installed(home, bring, keep, capsys):
+    bring()
+    keep()
+    assert main(["plugin", "remove", ID, "--keep-data", "--home", str(home.root)]) == 0
+    capsys.readouterr()
+    assert main(["plugin", "remove", ID, "--home", str(home.root)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{ID} was not installed; something of it was left",
+        "erased: 134 bytes of values, 2 files of 10 bytes",
+    ]
+
+
 def test_an_upgrade_keeps_what_was_kept(home, bring, keep):
     bring()
     keep()
@@ -210,6 +222,24 @@ def test_not_while_pp_toml_has_it_enabled(home, pp, bring, keep):
     assert pp("plugin", "remove", ID)[0] == 0
 
 
+def test_not_while_a_set_of_pp_toml_names_it(home, pp, bring, keep):
+    bring()
+    keep()
+    section = f'[plugins."{ID}"]\nenabled = false\n'
+    home.config_file.write_text(f'{section}[sets.evening]\nplugins = ["{ID}"]\n')
+    status, _, errors = pp("plugin", "remove", ID)
+    assert (status, errors) == (
+        1,
+        (
+            f"pp: error: pp.toml:4: sets.evening.plugins: {ID} is in this set\n"
+            "pp: hint: take it out of the set, then remove it\n"
+        ),
+    )
+    assert left(home) == EVERYTHING
+    home.config_file.write_text(f'{section}[plugins."{OTHER}"]\n[sets.evening]\nplugins = ["{OTHER}"]\n')
+    assert pp("plugin", "remove", ID)[0] == 0
+
+
 def test_not_while_another_process_writes_the_record(home, pp, bring, keep):
     bring()
     keep()
@@ -233,7 +263,9 @@ def test_one_that_was_recorded_and_killed_is_finished_by_the_next_command(home, 
     def dies(*_):
         raise KeyboardInterrupt
 
-    store, subject = store_of(home), {"id": ID, "version": "1.0.0", "digest": "", "data": "erased"}
+    digest = pp("plugin", "show", ID)[1]["digest"]
+    data = "kept" if keep_data else "erased"
+    store, subject = store_of(home), {"id": ID, "version": "1.0.0", "digest": digest, "data": data}
 
     def recorded_and_killed():
         record = Record.open(home.state, load_key(home.keys / "record"), home.origin, run="")
@@ -271,12 +303,17 @@ def rival(home, pp, tmp_path):
     """Another publisher's package of the same id, enrolled."""
     assert pp("plugin", "keygen", tmp_path / "rival")[0] == 0
     assert pp("trust", "add", tmp_path / "rival.pub", "--plugins", ID)[0] == 0
-    folder = tmp_path / "rival-keeper"
+    return packed(pp, tmp_path, "9.0.0", key=tmp_path / "rival")
+
+
+def packed(pp, tmp_path, version, *, key):
+    """The keeper's package in a version, signed with a key."""
+    folder = tmp_path / f"packed-{version}"
     folder.mkdir()
-    (folder / "plugin.yaml").write_text(MANIFEST.replace("VERSION", "9.0.0"))
+    (folder / "plugin.yaml").write_text(MANIFEST.replace("VERSION", version))
     (folder / "keeper.py").write_text("plugin = None\n")
     package = pp("plugin", "pack", folder, "--out", tmp_path)[1]["path"]
-    assert pp("plugin", "sign", package, "--key", tmp_path / "rival")[0] == 0
+    assert pp("plugin", "sign", package, "--key", key)[0] == 0
     return package
 
 
@@ -295,6 +332,44 @@ def test_what_one_publishers_plugin_kept_is_not_anothers(home, pp, bring, keep, 
     bring()  # the one whose it is may have it back
     assert pp("plugin", "remove", ID)[0] == 0
     assert pp("plugin", "install", rival, "--yes")[0] == 0
+
+
+@pytest.mark.parametrize("how", ["kept", "the grant removed by hand"])
+def test_what_is_left_is_of_the_publisher_installed_last(home, pp, bring, keep, rival, tmp_path, how):
+    """The first of them kept nothing, so that the second was let in."""
+    bring()
+    if how == "kept":
+        assert pp("plugin", "remove", ID, "--keep-data")[0] == 0
+    else:
+        (home.grants / f"{ID}.json").unlink()
+    assert pp("plugin", "install", rival, "--yes")[0] == 0
+    keep()
+    assert pp("plugin", "install", rival, "--yes")[0] == 0, "it is its own"
+    assert pp("plugin", "remove", ID, "--keep-data")[0] == 0
+    first = packed(pp, tmp_path, "1.1.0", key=home.keys / "dev")
+    status, _, errors = pp("plugin", "install", first, "--yes")
+    assert (status, "is of another publisher" in errors) == (3, True)
+    assert left(home) == EVERYTHING
+    assert pp("plugin", "install", rival, "--yes")[0] == 0, "it may have it back"
+    assert pp("plugin", "remove", ID)[0] == 0
+    assert pp("plugin", "install", first, "--yes")[0] == 0, "once that is erased"
+
+
+def test_a_removal_that_was_never_recorded_erases_nothing_that_an_earlier_one_kept(home, pp, bring, keep):
+    bring()
+    keep()
+    assert pp("plugin", "remove", ID, "--keep-data")[0] == 0
+
+    def dies(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store_of(home).remove(ID, keep_data=False, record=dies, erase=dies)
+    assert pp("plugin", "list")[0] == 0
+    assert left(home) == EVERYTHING
+    assert not list(home.grants.glob(".*")), "the announcement is dropped"
+    assert pp("plugin", "remove", ID)[1]["data"] == "erased"
+    assert left(home) == []
 
 
 def test_a_damaged_file_of_values_is_told_and_can_be_moved_away(home, pp, bring, keep):

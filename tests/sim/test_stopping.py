@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import anyio
 import pytest
-from pp_host.app.keeping import Cupboard
+from pp_host.app.cupboard import Cupboard
 from pp_host.app.troupe import Troupe
 from pp_host.limits import LIMITS
 from pp_host.supervisor.life import Life

@@ -80,6 +80,15 @@ def test_a_database_has_only_regular_files(tmp_path, suffix):
     assert refused.value.hint == "move it away"
 
 
+def test_a_database_goes_with_all_its_files(tmp_path):
+    path = tmp_path / "data.db"
+    for name in ("data.db", "data.db-wal", "data.db-shm", "data.db-journal", "data.db2"):
+        (tmp_path / name).touch()
+    for _ in range(2):  # asked again it finds nothing to do
+        disk.remove_database(path)
+        assert [found.name for found in tmp_path.iterdir()] == ["data.db2"]
+
+
 def test_what_is_created_is_new_and_whole(tmp_path, monkeypatch):
     path = tmp_path / "key"
     disk.create(path, b"one", 0o644)

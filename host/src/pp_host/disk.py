@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pp_host.errors import OperatorError, Refused
 
-_OF_A_DATABASE = ("", "-wal", "-shm", "-journal")  # what SQLite opens, by the ends of their names
+_OF_A_DATABASE = ("", "-wal", "-shm", "-journal")  # what SQLite opens and makes, by the ends of their names
 
 
 def read(path: Path, most_bytes: int, *, forbidden: int = 0) -> bytes:
@@ -54,6 +54,12 @@ def find_database(path: Path, *, hint: str) -> bool:
     """
     found = [_is_regular(path.with_name(path.name + suffix), hint) for suffix in _OF_A_DATABASE]
     return found[0]
+
+
+def remove_database(path: Path) -> None:
+    """Remove what SQLite made of a file at `path`, as far as it is there. Errors: OSError."""
+    for suffix in _OF_A_DATABASE:
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _is_regular(path: Path, hint: str) -> bool:

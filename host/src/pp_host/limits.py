@@ -17,7 +17,7 @@ MIB = 1024 * KIB
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireLimits:
     requests_in_flight: int = 64  # a plugin that needs more is flooding
-    requests_per_second: int = 2000  # a tape calls some 700 times a second; a flood is fifty times that
+    requests_per_second: int = 2000  # of one plugin, twice that at once; above it answers wait
     frame_seconds: float = 5.0  # first byte to last byte of one frame (slow-loris)
     send_buffer_bytes: int = 4 * MIB  # a peer that never reads is ended when this much waits for it
     handshake_seconds: float = 20.0  # exec to hello; 1.5 s measured for the largest SDK, times ten
@@ -27,7 +27,8 @@ class WireLimits:
     call_outer_seconds: float = 120.0  # a call's end even while the plugin's own clock stands still
     log_bytes_per_minute: int = 256 * KIB  # some thousand lines: more is nothing that a person reads
     log_line_bytes: int = 512  # what a line costs in the record besides its own text
-    refusals_per_minute: int = 60  # well-formed but refused requests before quarantine
+    log_lines_per_call: int = 4000  # of a hook; more end the plugin. A flood is ten times that a second
+    refusals_per_call: int = 16  # of a hook; more end the plugin. Each is an entry of the record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +132,7 @@ class KeepLimits:
     values_mb_max: int = 64  # the most a manifest may ask for; a dry run holds a copy of it in memory
     lines_mb_max: int = 4096  # the most a manifest may ask for
     files: int = 4096  # of one plugin: eleven years at one a day
-    writes_per_call: int = 16  # each is an entry, so the record grows with the calls and no faster
+    writes_per_call: int = 16  # of a hook; each is an entry, so the record grows with the calls and no faster
     read_bytes_per_second: int = 32 * MIB  # of one plugin, twice that at once; above it answers wait
 
 

@@ -54,4 +54,4 @@ class PluginHooks:
 
     @hookspec
     def flush(self) -> None:
-        """output: after the events that came together, once; an error here loses all of them."""
+        """output: once after the events that came together, to write them together; an error here loses all."""

@@ -26,7 +26,8 @@ class KeyValues:
     """Values under keys of 1 to 128 printable ASCII characters, without spaces. A value has at most 256 KiB.
 
     A put is whole: after any crash the key has its old value or its new one. The quota counts keys, values and
-    KEY_COST bytes for each key. A call of a hook may change or append 16 times; reading is not counted.
+    KEY_COST bytes for each key. For each call of a hook there are 16 changes, lines appended to files among them: in a
+    delivery of n events, which are n calls of `notify`, 16 n. Reading is not counted.
     """
 
     def get(self, key: str) -> bytes | None:
@@ -55,7 +56,8 @@ class Files:
     """Files of lines. A name is 1 to 64 of `a-z 0-9 . _ -` and does not begin with a dot."""
 
     def append(self, name: str, *lines: str) -> None:
-        """Add 1 to 1,000 whole lines to the end of the file, all or none of them.
+        """Add 1 to 1,000 whole lines to the end of the file, all or none of them. It is one change (see KeyValues): an
+        output gathers lines in `notify`, and writes them together in `flush`.
 
         A line has at most 65,536 characters and no control character but the tab; it is given without its line break.
         """

@@ -9,13 +9,14 @@ import msgspec
 import pytest
 from msgspec import Raw, Struct
 from pp_host.broker.asker import Asker, Means
-from pp_host.broker.keeping import NEEDED
+from pp_host.broker.keeping import CAPABILITIES
 from pp_host.broker.quota import PerCall, TokenBucket
 from pp_host.broker.table import REQUESTS, Broker
 from pp_host.errors import PluginViolation, RecordError, RequestRefused
 from pp_host.limits import LIMITS
-from pp_host.model import PluginRef
-from pp_sdk.testing.storage import WRITES_PER_CALL
+from pp_host.model import SECOND, PluginRef
+from pp_sdk.testing.fake_host import PATIENCE
+from pp_sdk.testing.storage import FILES_MOST, REFUSALS_PER_CALL, WRITES_PER_CALL
 from pp_sdk.wire import messages
 from pp_sdk.wire.frames import ProtocolError
 
@@ -92,8 +93,9 @@ def ask(record: Record) -> Any:
 
 
 @pytest.fixture
-def asker() -> Asker:
-    return Asker(PLUGIN, "grant", values=Values(), lines=Lines())
+def asker(new_asker: Any) -> Asker:
+    made: Asker = new_asker(values=Values(), lines=Lines())
+    return made
 
 
 BODIES: dict[str, dict[str, Any]] = {
@@ -134,34 +136,41 @@ async def test_lines_are_whole_and_recorded_by_their_digest(ask: Any, asker: Ask
 
 
 def test_every_request_that_keeps_things_names_its_capability() -> None:
-    assert set(NEEDED) == set(BODIES) == set(REQUESTS) - {"clock.now"}
+    assert set(CAPABILITIES) == set(BODIES) == set(REQUESTS) - {"clock.now"}
 
 
 @pytest.mark.parametrize("method", BODIES)
 async def test_without_the_capability_it_is_refused_recorded_and_goes_on(
-    ask: Any, asker: Asker, record: Record, method: str
+    ask: Any, asker: Asker, new_asker: Any, record: Record, method: str
 ) -> None:
-    bare = Asker(PLUGIN, "grant")
+    bare = new_asker()
     with pytest.raises(RequestRefused) as refused:
         await ask(bare, method, **BODIES[method])
     assert (refused.value.code, str(refused.value)) == (
         "not_granted",
-        f"{NEEDED[method]} was not granted to this plugin",
+        f"{CAPABILITIES[method]} was not granted to this plugin",
     )
     ((event, subject, more),) = record.entries
     assert (event, subject) == ("capability.deny", {"method": method, "code": "not_granted"})
-    assert (more["capability"], more["verdict"], more["plugin"]) == (NEEDED[method], "deny", PLUGIN)
+    assert (more["capability"], more["verdict"], more["plugin"]) == (CAPABILITIES[method], "deny", PLUGIN)
     await ask(asker, method, **BODIES[method])  # the same, granted
 
 
-async def test_who_goes_on_asking_for_what_was_refused_ends(ask: Any, record: Record) -> None:
-    bare = Asker(PLUGIN, "grant")
-    for _ in range(LIMITS.wire.refusals_per_minute):
+async def test_who_goes_on_asking_for_what_was_refused_ends(
+    ask: Any, new_asker: Any, called: Any, record: Record
+) -> None:
+    bare, most = new_asker(), LIMITS.wire.refusals_per_call
+    for _ in range(5):  # calls, as fast as a tape brings them
+        for _ in range(most):
+            with pytest.raises(RequestRefused):
+                await ask(bare, "kv.get", name="k")
+        called.calls += 1
+    for _ in range(most):
         with pytest.raises(RequestRefused):
             await ask(bare, "kv.get", name="k")
-    with pytest.raises(PluginViolation, match="refused requests a minute"):
+    with pytest.raises(PluginViolation, match="more than 16 refused requests for each call of a hook"):
         await ask(bare, "kv.get", name="k")
-    assert len(record.entries) == LIMITS.wire.refusals_per_minute + 1
+    assert len(record.entries) == 6 * most + 1
 
 
 async def test_a_refused_put_is_no_entry_but_its_refusal(ask: Any, asker: Asker, record: Record) -> None:
@@ -177,9 +186,10 @@ async def test_a_refused_put_is_no_entry_but_its_refusal(ask: Any, asker: Asker,
     assert asker.values.kept == {"k": VALUE}
 
 
-async def test_so_many_changes_a_call_and_reads_do_not_count(ask: Any, record: Record) -> None:
-    calls = [0]
-    asker = Asker(PLUGIN, "grant", values=Values(), lines=Lines(), writes=PerCall(3, lambda: calls[0]))
+async def test_so_many_changes_a_call_and_reads_do_not_count(
+    ask: Any, new_asker: Any, called: Any, record: Record
+) -> None:
+    asker = new_asker(values=Values(), lines=Lines(), writes=PerCall(3, called))
     await ask(asker, "kv.put", name="a", value=b"")
     await ask(asker, "kv.delete", name="a")
     await ask(asker, "file.append", file="f", lines=[""])
@@ -191,11 +201,35 @@ async def test_so_many_changes_a_call_and_reads_do_not_count(ask: Any, record: R
         await ask(asker, "kv.get", name="a")
     assert (asker.values.kept, asker.lines.files) == ({}, {"f": b"\n"})
     assert len(record.entries) == 6, "three changes, three refusals, no reads"
-    calls[0] += 1
+    called.calls += 1
     await ask(asker, "kv.put", name="a", value=b"")
 
 
-async def test_reading_without_end_is_paced_and_never_refused(ask: Any, record: Record) -> None:
+@pytest.mark.parametrize("events", [1, 2, 64])
+async def test_a_delivery_of_many_events_is_as_many_calls_of_the_hook(
+    ask: Any, asker: Asker, called: Any, events: int
+) -> None:
+    most = LIMITS.keep.writes_per_call
+    called.calls, called.hook_calls = 1, events
+    for _ in range(most * events):
+        await ask(asker, "file.append", file="f", lines=["x"])
+    with pytest.raises(RequestRefused) as refused:
+        await ask(asker, "file.append", file="f", lines=["x"])
+    assert (refused.value.code, str(refused.value)) == (
+        "too_often",
+        "no more than 16 changes for each call of a hook",
+    )
+    called.calls, called.hook_calls = 2, 1
+    for _ in range(most):
+        await ask(asker, "file.append", file="f", lines=["x"])
+    with pytest.raises(RequestRefused, match="no more than 16 changes"):
+        await ask(asker, "file.append", file="f", lines=["x"])
+    assert asker.lines.files["f"] == b"x\n" * most * (events + 1)
+
+
+async def test_reading_without_end_is_paced_and_never_refused(
+    ask: Any, new_asker: Any, record: Record
+) -> None:
     now = [0.0]
     looks = []
 
@@ -204,7 +238,7 @@ async def test_reading_without_end_is_paced_and_never_refused(ask: Any, record: 
         now[0] += 0.5
         return now[0]
 
-    asker = Asker(PLUGIN, "grant", values=Values(), read_bytes=TokenBucket(100, 200, clock))
+    asker = new_asker(values=Values(), read_bytes=TokenBucket(100, 200, clock))
     asker.values.kept["k"] = bytes(100)
     before = len(looks)
     for _ in range(6):
@@ -213,12 +247,15 @@ async def test_reading_without_end_is_paced_and_never_refused(ask: Any, record: 
     assert record.entries == []
 
 
-def test_the_fake_host_allows_as_many_changes_as_the_host() -> None:
+def test_the_fake_host_has_the_hosts_bounds() -> None:
     assert LIMITS.keep.writes_per_call == WRITES_PER_CALL
+    assert LIMITS.wire.refusals_per_call == REFUSALS_PER_CALL
+    assert LIMITS.keep.files == FILES_MOST
+    assert LIMITS.supervision.output_batch_seconds == PATIENCE / SECOND
 
 
-async def test_each_reaches_its_own_whatever_it_names(ask: Any, asker: Asker) -> None:
-    neighbour = Asker(PluginRef("test.neighbour", "1.0.0", "1" * 64), "grant", values=Values())
+async def test_each_reaches_its_own_whatever_it_names(ask: Any, asker: Asker, new_asker: Any) -> None:
+    neighbour = new_asker("test.neighbour", values=Values())
     await ask(neighbour, "kv.put", name="k", value=VALUE)
     for name in ("k", "test.neighbour/k", "../test.neighbour/k", "test.neighbour.db", "%", "_", "'--", "*"):
         assert await ask(asker, "kv.get", name=name) == messages.KvValue(value=None)

@@ -54,8 +54,9 @@ def record() -> Record:
 
 
 @pytest.fixture
-def asker() -> Asker:
-    return Asker(PLUGIN, "grant")
+def asker(new_asker: Any) -> Asker:
+    made: Asker = new_asker()
+    return made
 
 
 def test_every_message_of_a_plugin_has_exactly_one_handler() -> None:
@@ -87,12 +88,29 @@ async def test_a_body_of_another_shape_ends_the_plugin(record: Record, asker: As
         await Broker(Means(Clock(), record)).answer(asker, "clock.now", LINE)
 
 
-def test_too_many_messages_end_the_plugin(record: Record, asker: Asker) -> None:
-    broker = Broker(Means(Clock(), record))
-    many = 2 * LIMITS.wire.requests_per_second
-    for _ in range(many):
-        broker.hear(asker, "log.write", LINE)
-    assert heard_until_refused(broker, asker, LINE, many) == "more than 2000 messages a second"
+def test_too_many_lines_of_log_in_one_call_end_the_plugin(record: Record, asker: Asker, called: Any) -> None:
+    broker, most = Broker(Means(Clock(), record)), LIMITS.wire.log_lines_per_call
+    for _ in range(3):  # calls, as fast as a tape brings them
+        assert heard_until_refused(broker, asker, LINE, most) == ""
+        called.calls += 1
+    told = heard_until_refused(broker, asker, LINE, most + 1)
+    assert told == "more than 4000 lines of log for each call of a hook"
+
+
+async def test_too_many_requests_wait_and_never_end_the_plugin(record: Record, new_asker: Any) -> None:
+    now, looks = [0.0], []
+
+    def clock() -> float:
+        looks.append(now[0])
+        now[0] += 0.01
+        return now[0]
+
+    broker, bucket = Broker(Means(Clock(), record)), TokenBucket(20, 2, clock)
+    asker, before = new_asker(requests=bucket), len(looks)
+    for _ in range(8):
+        assert await broker.answer(asker, "clock.now", NOTHING) == messages.Now(now=42)
+    assert len(looks) - before > 8, "some were asked to wait"
+    assert record.entries == []
 
 
 def test_too_much_log_is_left_out_of_the_record(record: Record, asker: Asker) -> None:
@@ -117,10 +135,10 @@ async def test_a_refusal_is_recorded_and_too_many_end_the_plugin(record: Record,
         raise RequestRefused("over_budget", "not today")
 
     broker = Broker(Means(Clock(), record), requests={"clock.now": refuse})
-    for _ in range(LIMITS.wire.refusals_per_minute):
+    for _ in range(LIMITS.wire.refusals_per_call):
         with pytest.raises(RequestRefused):
             await broker.answer(asker, "clock.now", NOTHING)
-    with pytest.raises(PluginViolation, match="refused requests a minute"):
+    with pytest.raises(PluginViolation, match="more than 16 refused requests for each call of a hook"):
         await broker.answer(asker, "clock.now", NOTHING)
     assert {event for event, _, _ in record.entries} == {"capability.deny"}
 

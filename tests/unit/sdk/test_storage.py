@@ -7,7 +7,7 @@ from pp_sdk import ObserveEnd, RemoteError, files, hookimpl, kv, log
 from pp_sdk.host import NoHost, attached
 from pp_sdk.storage import KEY_COST, MIB, cost
 from pp_sdk.testing import ContractError, FakeHost, FakeStorage, check_agent, event
-from pp_sdk.testing.storage import WRITES_PER_CALL
+from pp_sdk.testing.storage import FILES_MOST, REFUSALS_PER_CALL, WRITES_PER_CALL
 from pp_sdk.wire.messages import KEYS_PAGE, VALUE_BYTES
 
 EVENT = event(ObserveEnd)
@@ -136,6 +136,39 @@ def test_so_many_changes_a_call(storage):
     host.notify(EVENT)
     host.notify(EVENT)
     assert len(storage.values) == WRITES_PER_CALL + 1
+
+
+def test_a_delivery_of_many_events_is_as_many_calls_of_the_hook(storage):
+    def write():
+        for _ in range(WRITES_PER_CALL):
+            files.append("f", "x")
+
+    host = FakeHost(doing(write, write, write, write), storage=storage)
+    host.notify(EVENT, EVENT, EVENT)
+    assert len(storage.files["f"]) == 3 * WRITES_PER_CALL
+    host = FakeHost(doing(lambda: (write(), code(lambda: files.append("f", "x"))())), storage=storage)
+    host.notify(EVENT)
+    assert len(storage.files["f"]) == 4 * WRITES_PER_CALL
+
+
+def test_who_goes_on_asking_for_what_was_refused_ends(told, capfd):
+    def asks(times):
+        return lambda: [code(lambda: kv.get("k"))() for _ in range(times)]
+
+    host = FakeHost(doing(asks(REFUSALS_PER_CALL), asks(REFUSALS_PER_CALL), asks(REFUSALS_PER_CALL + 1)))
+    host.notify(EVENT)
+    host.notify(EVENT)
+    with pytest.raises(RemoteError, match="more than 16 refused requests for each call of a hook"):
+        host.notify(EVENT)
+    assert "ProtocolError" in capfd.readouterr().err
+
+
+def test_so_many_files(told, storage):
+    storage.files = {f"f{n}": [] for n in range(FILES_MOST - 1)}
+    told(lambda: files.append("last", "x"))
+    assert told(code(lambda: files.append("more", "x"))) == "over_quota"
+    told(lambda: files.append("last", "y"))
+    assert storage.files["last"] == ["x", "y"]
 
 
 def test_what_was_kept_is_there_after_a_restart(storage):

@@ -251,6 +251,29 @@ def test_an_output_has_to_bear_every_kind_under_every_detail(capfd):
     capfd.readouterr()
 
 
+def test_an_output_has_to_bear_many_events_in_one_delivery(capfd):
+    class Output:
+        def __init__(self, room):
+            self.room, self.heard = room, []
+
+        @hookimpl
+        def notify(self, event):
+            self.heard.append(event)
+
+        @hookimpl
+        def flush(self):
+            if len(self.heard) > self.room:
+                raise OverflowError("too many at once")
+            self.heard.clear()
+
+    check_output(Output(64))
+    with pytest.raises(
+        ContractError, match="notify: every kind in one delivery, detail none: .*OverflowError"
+    ):
+        check_output(Output(1))
+    capfd.readouterr()
+
+
 SHADED = """\
 from pp_sdk import Keep, hookimpl
 

@@ -1,7 +1,7 @@
 """Run by test_store.py in a process of its own: kill a removal at each of its changes of the disk, then look.
 
-Arguments: a home's folder (store, grants, and `data` for what the plugin keeps), "keep" or "erase", how many steps to
-try. Prints one JSON line a step: whether the removal ended by itself, what is there once the store was opened again,
+Arguments: a home's folder (store, grants, and `data` for what the plugin keeps), "keep", "erase" or "leftovers" (erase
+what an earlier removal kept), how many steps to try. Prints one JSON line a step: whether the removal ended by itself, what is there once the store was opened again,
 and whether anything is left over.
 """
 
@@ -13,14 +13,16 @@ import shutil
 import sys
 from pathlib import Path
 
-from pp_host.trust.store import REMOVED, Store
+from pp_host.trust.store import ERASED, KEPT, Store, announcement
 
 ID = "org.example.momentum"
 
 
 def remove(home: Path, keep: bool) -> None:
     store = opened(home)
-    record = lambda: (home / "record").write_text("removed")  # noqa: E731
+    digest = "".join(grant.digest for grant in store.installed())
+    word = announcement(KEPT if keep else ERASED, digest)
+    record = lambda: (home / "record").write_text(word)  # noqa: E731
     store.remove(ID, keep_data=keep, record=record, erase=lambda plugin: erase(home, plugin))
 
 
@@ -32,8 +34,9 @@ def erase(home: Path, plugin: str) -> None:
 def opened(home: Path) -> Store:
     """The store as the command line opens it; `record` in the home stands for the record."""
     store = Store(home / "store", home / "grants")
-    last = {ID: REMOVED} if (home / "record").exists() else {ID: "a grant's digest"}
-    store.finish(lambda: last, lambda plugin: erase(home, plugin))
+    record = home / "record"
+    last = record.read_text() if record.exists() else "a grant's digest"
+    store.finish(lambda: {ID: last}, lambda plugin: erase(home, plugin))
     return store
 
 
@@ -69,11 +72,13 @@ def attempt(home: Path, keep: bool, step: int) -> dict[str, object]:
     }
 
 
-def main(home: Path, keep: bool, steps: int) -> None:
+def main(home: Path, how: str, steps: int) -> None:
+    if how == "leftovers":
+        remove(home, keep=True)
     for step in range(1, steps + 1):
         copy = home.with_name(f"copy{step}")
         shutil.copytree(home, copy)
-        print(json.dumps(attempt(copy, keep, step)))
+        print(json.dumps(attempt(copy, how == "keep", step)))
 
 
-main(Path(sys.argv[1]), sys.argv[2] == "keep", int(sys.argv[3]))
+main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

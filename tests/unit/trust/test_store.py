@@ -281,6 +281,31 @@ def test_only_the_plugin_that_was_removed_is_taken_away(store, bring, source, ed
 @pytest.mark.parametrize(("how", "steps"), [("erase", 12), ("keep", 9)])
 def test_killed_at_any_step_it_is_there_or_gone(store, bring, source, tmp_path, how, steps):
     bring(source)
+    found = killed_removals(store, tmp_path, how, steps)
+    there = {"installed": True, "data": True, "packages": 1, "marks": []}
+    gone = {"installed": False, "data": how == "keep", "packages": 0, "marks": []}
+    told = [{name: one[name] for name in there} for one in found]
+    before = told.index(gone)
+    assert before > 1
+    assert told == [there] * before + [gone] * (steps - before), "never anything in between"
+    assert [one["finished"] for one in found] == [False] * (steps - 1) + [True]
+
+
+def test_leftovers_are_erased_by_the_removal_that_was_recorded_and_no_earlier_one(
+    store, bring, source, tmp_path
+):
+    bring(source)
+    found = killed_removals(store, tmp_path, "leftovers", 12)
+    assert {(one["installed"], one["packages"], *one["marks"]) for one in found} == {(False, 0)}
+    data = [one["data"] for one in found]
+    before = data.count(True)
+    assert before > 1, "killed before it was recorded"
+    assert data == [True] * before + [False] * (12 - before)
+    assert [one["finished"] for one in found] == [False] * 11 + [True]
+
+
+def killed_removals(store, tmp_path, how, steps):
+    """What is there after a removal that was killed at its first, second ... step."""
     home = tmp_path / "home"
     (home / "data").mkdir(parents=True)
     (home / "data" / "kept").touch()
@@ -291,14 +316,7 @@ def test_killed_at_any_step_it_is_there_or_gone(store, bring, source, tmp_path, 
         [sys.executable, script, home, how, str(steps)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    there = {"installed": True, "data": True, "packages": 1, "marks": []}
-    gone = {"installed": False, "data": how == "keep", "packages": 0, "marks": []}
-    told = [{name: one[name] for name in there} for one in found]
-    before = told.index(gone)
-    assert before > 1
-    assert told == [there] * before + [gone] * (steps - before), "never anything in between"
-    assert [one["finished"] for one in found] == [False] * (steps - 1) + [True]
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def test_grants_are_frozen(bring, source):

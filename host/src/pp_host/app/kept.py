@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pp_host import disk
 from pp_host.errors import OperatorError
 from pp_host.home import Home
 from pp_host.keep import lines, values
@@ -58,13 +60,18 @@ def _measured(path: Path) -> tuple[int, int]:
         raise OperatorError(f"{path}: cannot be read: {error.strerror}", hint=hint) from None
 
 
+def drop_if_empty(folder: Path) -> None:
+    """Take away one run's folder of a plugin that wrote nothing in it, and the run's own after the last of them."""
+    with suppress(OSError):  # there is something in it
+        folder.rmdir()
+        folder.parent.rmdir()
+
+
 def erase(home: Home, plugin: str) -> None:
     """Remove all of it. Errors: OperatorError; asked again it goes on."""
-    database = values_file(home, plugin)
     try:
         for path in folders(home, plugin):
             path.unlink() if path.is_symlink() else shutil.rmtree(path)
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            database.with_name(database.name + suffix).unlink(missing_ok=True)
+        disk.remove_database(values_file(home, plugin))
     except OSError as error:
         raise OperatorError(f"{error.filename}: cannot be erased: {error.strerror}") from None

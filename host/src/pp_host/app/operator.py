@@ -19,7 +19,7 @@ from pp_host.record.log import Record
 from pp_host.record.note import Verifier, load_key, load_verifier, vkey_path
 from pp_host.record.reader import RecordReader
 from pp_host.trust.grants import Grant
-from pp_host.trust.store import REMOVED, Store
+from pp_host.trust.store import Store, announcement
 
 COMMANDS = {
     "plugin.install": "allow",
@@ -62,12 +62,19 @@ def store_of(home: Home) -> Store:
 
 
 def recorded_grants(home: Home) -> dict[str, str]:
-    """Id to digest of the last grant in the record, or REMOVED: a grant file that was swapped since is noticed."""
+    """Id to the record's last word: the digest of a grant, so that a file swapped since is noticed, or a removal's
+    announcement."""
     with RecordReader.open(home.state) as reader:
         return {
-            entry.subject["id"]: entry.subject["grant"] if entry.event == "plugin.install" else REMOVED
+            entry.subject["id"]: _last_word(entry.event, entry.subject)
             for entry in reader.entries(("plugin.install", "plugin.remove"))
         }
+
+
+def _last_word(event: str, subject: Mapping[str, Any]) -> str:
+    if event == "plugin.install":
+        return str(subject["grant"])
+    return announcement(subject["data"], subject["digest"])
 
 
 def record_operator(home: Home, event: str, subject: Mapping[str, Any]) -> int:

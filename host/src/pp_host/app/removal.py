@@ -1,7 +1,7 @@
 """Taking a plugin out of a home, and who may inherit what one left.
 
-Laws: nothing is taken from a plugin that a host has, or that the next start would want. What one publisher's plugin
-kept is never shown to another's, whatever happened to its grant in between.
+Laws: nothing is taken from a plugin that a host has, that the next start would want, or that a set names. What one
+publisher's plugin kept is never shown to another's, whatever happened to its grant in between.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pp_host.home import Home
 from pp_host.model import PLUGIN_ID
 from pp_host.record.reader import RecordReader
 from pp_host.trust.grants import Grant
+from pp_host.trust.store import ERASED, KEPT
 
 
 def remove(home: Home, plugin: str, *, keep_data: bool) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def _subject(home: Home, plugin: str, grant: Grant | None, *, keep_data: bool) -
         "id": plugin,
         "version": grant.version if grant else "",
         "digest": grant.digest if grant else "",
-        "data": "kept" if keep_data else "erased",
+        "data": KEPT if keep_data else ERASED,
         "value_bytes": found["value_bytes"],
         "files": found["files"],
         "file_bytes": found["file_bytes"],
@@ -54,25 +55,31 @@ def _subject(home: Home, plugin: str, grant: Grant | None, *, keep_data: bool) -
 
 
 def _check_resting(home: Home, plugin: str) -> None:
-    wanted = load(home.config_file, os.environ).plugins.get(plugin)
-    if wanted is None or not wanted.enabled:
-        return
-    line = Sources(text_of(home.config_file), {}).line("plugins", plugin)
-    raise OperatorError(
-        f'pp.toml{f":{line}" if line else ""}: plugins."{plugin}": it is enabled, the next start would want it',
-        hint="set enabled = false or take the section out, then remove it",
-    )
+    config = load(home.config_file, os.environ)
+    wanted = config.plugins.get(plugin)
+    if wanted is not None and wanted.enabled:
+        raise OperatorError(
+            f'{_line(home, "plugins", plugin)}: plugins."{plugin}": it is enabled, the next start would want it',
+            hint="set enabled = false or take the section out, then remove it",
+        )
+    for name, members in config.sets.items():
+        if plugin in members.plugins:
+            raise OperatorError(
+                f"{_line(home, 'sets', name, 'plugins')}: sets.{name}.plugins: {plugin} is in this set",
+                hint="take it out of the set, then remove it",
+            )
+
+
+def _line(home: Home, *path: str) -> str:
+    line = Sources(text_of(home.config_file), {}).line(*path)
+    return f"pp.toml:{line}" if line else "pp.toml"
 
 
 def check_heir(home: Home, grant: Grant) -> None:
     """Refused when another publisher's plugin of this id left something here."""
     if not left(home, grant.id):
         return
-    owner = ""
-    with RecordReader.open(home.state) as reader:
-        for entry in reader.entries(("plugin.install", "plugin.remove")):
-            if entry.subject["id"] == grant.id:
-                owner = _owner(owner, entry.event, entry.subject)
+    owner = _last_publisher(home, grant.id)
     if owner not in ("", grant.keyid):
         raise Refused(
             f"{grant.id}: what it kept here is of another publisher ({owner[:16]})",
@@ -80,8 +87,17 @@ def check_heir(home: Home, grant: Grant) -> None:
         )
 
 
-def _owner(before: str, event: str, subject: dict[str, Any]) -> str:
-    """Whose plugin may have left something, after this entry."""
-    if event == "plugin.install":
-        return before or str(subject["keyid"])
-    return before if subject["data"] == "kept" else ""
+def _last_publisher(home: Home, plugin: str) -> str:
+    """Whose plugin may have left something: of the one installed last, for it was not let in beside another's.
+
+    Empty when what there was has been erased since, or when none was ever installed.
+    """
+    owner = ""
+    with RecordReader.open(home.state) as reader:
+        for entry in reader.entries(("plugin.install", "plugin.remove")):
+            if entry.subject["id"] == plugin:
+                if entry.event == "plugin.install":
+                    owner = str(entry.subject["keyid"])
+                elif entry.subject["data"] == ERASED:
+                    owner = ""
+    return owner

@@ -21,8 +21,8 @@ from typing import Any
 import anyio
 import msgspec
 
+from pp_host.app.cupboard import Cupboard, cupboard
 from pp_host.app.journal import Journal
-from pp_host.app.keeping import Cupboard, cupboard
 from pp_host.app.operator import COMMANDS, halt_reason, write_down
 from pp_host.app.options import RunOptions, View
 from pp_host.app.policy import policy_of

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-from pp_host.app.keeping import Cupboard
+from pp_host.app.cupboard import Cupboard
 from pp_host.app.roster import Enlisted
 from pp_host.app.telling import plugin_fall
 from pp_host.broker.asker import Asker, Means
@@ -129,8 +129,10 @@ class Troupe:
         asker = Asker(
             spec.ref,
             spec.grant,
+            writes=PerCall(LIMITS.keep.writes_per_call, plugin),
+            refusals=PerCall(LIMITS.wire.refusals_per_call, plugin),
+            log_lines=PerCall(LIMITS.wire.log_lines_per_call, plugin),
             values=self._kept.values.get(spec.ref.id),
             lines=self._kept.lines.get(spec.ref.id),
-            writes=PerCall(LIMITS.keep.writes_per_call, lambda: plugin.calls),
         )
         return Desk(self._broker, asker)

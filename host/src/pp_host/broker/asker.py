@@ -11,7 +11,7 @@ from pp_host.model import PluginRef
 from pp_host.ports import Clock, Record
 
 
-class Values(Protocol):
+class OwnValues(Protocol):
     """One plugin's values. RequestRefused says why not; then nothing has changed."""
 
     def get(self, name: str) -> bytes | None: ...
@@ -20,7 +20,7 @@ class Values(Protocol):
     def delete(self, name: str) -> bool: ...
 
 
-class Lines(Protocol):
+class OwnLines(Protocol):
     """One plugin's files of lines."""
 
     def append(self, name: str, data: bytes) -> int:
@@ -31,26 +31,25 @@ class Lines(Protocol):
 class Asker:
     """Who asks: the connection is the identity, so this is never taken from a message.
 
-    values, lines: this plugin's own, None without the capability. writes: how often it may change them; read_bytes: how
-    much it is shown of them before answers wait.
+    writes: how often it may change what it keeps; refusals, log_lines: how many before it ends. values, lines: its own,
+    None without the capability. requests, read_bytes: how much before answers wait.
     """
 
     plugin: PluginRef
     grant: str
-    values: Values | None = None
-    lines: Lines | None = None
-    writes: PerCall = field(default_factory=lambda: PerCall(LIMITS.keep.writes_per_call, lambda: 0))
+    writes: PerCall
+    refusals: PerCall
+    log_lines: PerCall
+    values: OwnValues | None = None
+    lines: OwnLines | None = None
     read_bytes: TokenBucket = field(
         default_factory=lambda: TokenBucket.a_second(LIMITS.keep.read_bytes_per_second)
     )
-    messages: TokenBucket = field(
+    requests: TokenBucket = field(
         default_factory=lambda: TokenBucket.a_second(LIMITS.wire.requests_per_second)
     )
     log_bytes: TokenBucket = field(
         default_factory=lambda: TokenBucket.a_minute(LIMITS.wire.log_bytes_per_minute)
-    )
-    refusals: TokenBucket = field(
-        default_factory=lambda: TokenBucket.a_minute(LIMITS.wire.refusals_per_minute)
     )
 
 

@@ -2,7 +2,8 @@
 
 Laws: an asker reaches its own and nothing else. A change is done and then an entry of the record, in one step that
 nothing can come between; the entry has the digest, never the value. Reading brings no entry: what can be read was
-put by the same plugin, and is in the record from then; how often it read is told when the run ends.
+put by the same plugin, and is in the record from then; how often it read is told when the run ends. Large values read
+without end must not take the event loop from others: above so many bytes a second answers wait.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import hashlib
 from collections.abc import Mapping
 from typing import TypeVar
 
-import anyio
 from msgspec import Raw, Struct
 from pp_sdk.wire import messages
 from pp_sdk.wire.messages import decode_body
@@ -20,7 +20,7 @@ from pp_host.broker.asker import Asker, Means
 from pp_host.errors import RequestRefused
 from pp_host.limits import LIMITS
 
-NEEDED: Mapping[str, str] = {
+CAPABILITIES: Mapping[str, str] = {
     "kv.get": "storage.kv",
     "kv.put": "storage.kv",
     "kv.delete": "storage.kv",
@@ -29,22 +29,20 @@ NEEDED: Mapping[str, str] = {
 }
 """The capability that each of these requests needs."""
 
-PACE_SECONDS = 0.02
-
 Granted = TypeVar("Granted")
 
 
 async def answer_kv_get(means: Means, asker: Asker, body: Raw) -> Struct:
     asked = decode_body(body, messages.KvGet)
     value = _granted(asker.values, "storage.kv").get(asked.name)
-    await _paced(asker, len(value or b""))
+    await asker.read_bytes.wait(len(value or b""))
     return messages.KvValue(value=value)
 
 
 async def answer_kv_keys(means: Means, asker: Asker, body: Raw) -> Struct:
     asked = decode_body(body, messages.KvKeys)
     names, more = _granted(asker.values, "storage.kv").names(asked.prefix, asked.after)
-    await _paced(asker, sum(map(len, names)))
+    await asker.read_bytes.wait(sum(map(len, names)))
     return messages.KvPage(names=names, more=more)
 
 
@@ -83,19 +81,10 @@ def _granted(own: Granted | None, capability: str) -> Granted:
     return own
 
 
-async def _paced(asker: Asker, size: int) -> None:
-    """Wait until so much may be shown: large values read without end must not take the event loop from others.
-
-    A wait and no refusal, so that what a plugin reads does not depend on how fast a tape plays.
-    """
-    while not asker.read_bytes.take(size):
-        await anyio.sleep(PACE_SECONDS)
-
-
 def _count(asker: Asker) -> None:
     if not asker.writes.take():
         most = LIMITS.keep.writes_per_call
-        raise RequestRefused("too_often", f"no more than {most} changes in one call of a plugin")
+        raise RequestRefused("too_often", f"no more than {most} changes for each call of a hook")
 
 
 def _digest(data: bytes) -> dict[str, int | str]:

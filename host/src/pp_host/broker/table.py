@@ -2,8 +2,9 @@
 
 A method that is not in RULES ends the plugin: there is no soft answer to a question nobody may ask (when each may be
 asked is the wire's own table). A well-formed request that policy refuses raises RequestRefused: a typed error reply,
-recorded; too many of those a minute end the plugin too. Names pair across the wall: the SDK's `clock.now` is answered
-by `answer_clock_now`, an event `log.write` is heard by `hear_log_write`.
+recorded; too many of those in one call end the plugin too, and so do too many lines of log. Too many requests a second
+only wait: how long a plugin lives must not depend on how fast a tape plays. Names pair across the wall: the SDK's
+`clock.now` is answered by `answer_clock_now`, an event `log.write` is heard by `hear_log_write`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ Answer = Callable[[Means, Asker, Raw], Awaitable[Struct]]
 
 def hear_log_write(means: Means, asker: Asker, body: Raw) -> None:
     line = decode_body(body, messages.LogWrite)
+    if not asker.log_lines.take():
+        most = LIMITS.wire.log_lines_per_call
+        raise PluginViolation(f"more than {most} lines of log for each call of a hook")
     if not asker.log_bytes.take(len(bytes(body)) + LIMITS.wire.log_line_bytes):
         return  # a chatty plugin is no attack, but the record must not fill up with it
     means.record.append(
@@ -64,7 +68,6 @@ class Broker:
 
     def hear(self, asker: Asker, method: str, body: Raw) -> None:
         """Take an event. PluginViolation or ProtocolError: the plugin ends."""
-        self._count(asker)
         handler = self._events.get(method)
         if handler is None:
             raise PluginViolation(f"said {method!r}, which nobody may")
@@ -72,10 +75,10 @@ class Broker:
 
     async def answer(self, asker: Asker, method: str, body: Raw) -> Struct:
         """The reply to a request. RequestRefused: say no and go on. PluginViolation, ProtocolError: the plugin ends."""
-        self._count(asker)
         handler = self._requests.get(method)
         if handler is None:
             raise PluginViolation(f"asked {method!r}, which nobody may")
+        await asker.requests.wait(1)
         try:
             return await handler(self._means, asker, body)
         except RequestRefused as refusal:
@@ -83,19 +86,16 @@ class Broker:
                 "capability.deny",
                 {"method": method, "code": refusal.code},
                 plugin=asker.plugin,
-                capability=keeping.NEEDED.get(method, method),
+                capability=keeping.CAPABILITIES.get(method, method),
                 verdict="deny",
                 rule=asker.grant,
             )
-            if not asker.refusals.take(1):
+            if not asker.refusals.take():
+                most = LIMITS.wire.refusals_per_call
                 raise PluginViolation(
-                    f"more than {LIMITS.wire.refusals_per_minute} refused requests a minute"
+                    f"more than {most} refused requests for each call of a hook"
                 ) from refusal
             raise
-
-    def _count(self, asker: Asker) -> None:
-        if not asker.messages.take(1):
-            raise PluginViolation(f"more than {LIMITS.wire.requests_per_second} messages a second")
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,7 +187,9 @@ def remove(
     from pp_host.app.removal import remove as take_out
 
     document = take_out(opened(home), plugin, keep_data=keep_data)
-    line = f"removed {plugin} {document['version']}, sha256 {document['digest']}"
+    line = f"{plugin} was not installed; something of it was left"
+    if document["digest"]:
+        line = f"removed {plugin} {document['version']}, sha256 {document['digest']}"
     sizes = f"{document['value_bytes']} bytes of values, {document['files']} files of {document['file_bytes']} bytes"
     show(document, _told(line, f"{document['data']}: {sizes}"), as_json=as_json)
 

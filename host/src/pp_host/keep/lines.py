@@ -32,7 +32,7 @@ TAKEN = "that name is taken by something that is no file of this plugin's lines"
 
 
 class Lines:
-    """Implements broker.keeping.Lines. `open` makes it; whoever made it must `close` it."""
+    """Implements broker.asker.OwnLines. `open` makes it; whoever made it must `close` it."""
 
     def __init__(self, folder: int, most_bytes: int) -> None:
         self._folder = folder
@@ -59,8 +59,10 @@ class Lines:
         RequestRefused: over the quota, something else has that name, or the disk failed; then nothing was added.
         """
         try:
-            self._check_room(name, len(data))
+            is_new = not _exists(name, self._folder)
+            self._check_room(len(data), is_new=is_new)
             file = os.open(name, APPENDING, 0o600, dir_fd=self._folder)
+            self._files += is_new
             try:
                 return self._add(file, data)
             finally:
@@ -83,16 +85,14 @@ class Lines:
         self._used += whole - size + len(data)
         return size - whole
 
-    def _check_room(self, name: str, more: int) -> None:
+    def _check_room(self, more: int, *, is_new: bool) -> None:
         if self._used + more > self._most_bytes or self._files >= LIMITS.keep.files:
             self._files, self._used = measure(self._folder)  # an operator may have made room
         if self._used + more > self._most_bytes:
             what = f"{self._used} and {more} more are over the {self._most_bytes} bytes granted"
             raise RequestRefused("over_quota", what)
-        if not _exists(name, self._folder):
-            if self._files >= LIMITS.keep.files:
-                raise RequestRefused("over_quota", f"no more than {LIMITS.keep.files} files")
-            self._files += 1
+        if is_new and self._files >= LIMITS.keep.files:
+            raise RequestRefused("over_quota", f"no more than {LIMITS.keep.files} files")
 
     def close(self) -> None:
         os.close(self._folder)

@@ -30,7 +30,7 @@ BEYOND = "\x7f"  # sorts behind every character that a key may have
 
 
 class Values:
-    """Implements broker.keeping.Values. `open` or `in_memory` makes it; whoever made it must `close` it."""
+    """Implements broker.asker.OwnValues. `open` or `in_memory` makes it; whoever made it must `close` it."""
 
     def __init__(self, db: sqlite3.Connection, most_bytes: int) -> None:
         self._db = db

@@ -132,6 +132,7 @@ class OutputQueue:
         self._room.set()
         notice, missed = self._notice(), self._missed
         told = [*notice, *self._begun]
+        self.plugin.hook_calls = len(told)
         self._call = self._write_call(told)
         try:
             reply: Notified = await self.plugin.call("notify", Notify(events=told, patience=PATIENCE))

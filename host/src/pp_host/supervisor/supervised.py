@@ -37,6 +37,7 @@ class Supervised:
         self.spec = spec
         self.life = Life.NEW
         self.calls = 0
+        self.hook_calls = 1  # in the last call: of `notify` one for each event
         self.failures = 0
         self.dropped = 0  # events an output was not told, or failed on
         self.trouble: HostError | None = None

@@ -4,7 +4,7 @@ Laws: a package is read once and verified from that buffer, at install and again
 opened between the checks and the use. Files under a digest never change (0444). A new grant lies beside the old
 one until it has been recorded, and which of the two counts is what the record says: a kill at any moment leaves the
 old plugin or the new one, and nothing in between. A removal is announced beside the grant, recorded, and then carried
-out, by the next command if need be.
+out, by the next command if need be, which looks whether the record's last word is this removal and no earlier one.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ from pp_host.trust.truststore import TrustStore
 from pp_host.trust.version import precedence
 
 _NEXT, _GONE = ".next", ".gone"
-REMOVED = ""  # in the place of a grant's digest: the record's last word on the plugin is that it was removed
-_KEEP, _ERASE = "keep", "erase"
+KEPT, ERASED = "kept", "erased"  # what became of what a removed plugin kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +82,15 @@ class Store:
         with files.locked(self.grants):
             grant = grants.find(self.grants, plugin_id)
             digest = grant.digest if grant else ""
-            note = f"{_KEEP if keep_data else _ERASE} {digest}"
+            note = announcement(KEPT if keep_data else ERASED, digest)
             files.write(self._gone(plugin_id), note.encode(), 0o600)
             record()
-            self._take_away(plugin_id, erase)
+            self._take_away(plugin_id, note, erase)
 
-    def _take_away(self, plugin_id: str, erase: Callable[[str], object]) -> None:
+    def _take_away(self, plugin_id: str, note: str, erase: Callable[[str], object]) -> None:
         """Do what was announced; done again it goes on."""
-        note = files.read_guarded(self._gone(plugin_id), LIMITS.package.config_bytes).decode()
         what, _, digest = note.partition(" ")
-        if what == _ERASE:
+        if what == ERASED:
             erase(plugin_id)
         for path in (self.grants / f"{plugin_id}.json", self._package(digest), self._sidecar(digest)):
             files.remove(path)
@@ -101,23 +99,24 @@ class Store:
     def finish(self, recorded: Callable[[], Mapping[str, str]], erase: Callable[[str], object]) -> None:
         """Carry through what was recorded and then interrupted, and drop what was not.
 
-        recorded: the sha256 of each plugin's last recorded grant, or REMOVED, by id
+        recorded: the record's last word on each plugin, by id: the sha256 of its grant, or a removal's announcement
         """
         if not files.within(self.grants, _NEXT) and not files.within(self.grants, _GONE):
             return
         with files.locked(self.grants):
-            digests = recorded()
+            last = recorded()
             for path in files.within(self.grants, _NEXT):
                 plugin = path.name[1 : -len(_NEXT)]
                 data = files.read_guarded(path, LIMITS.package.config_bytes)
-                if hashlib.sha256(data).hexdigest() == digests.get(plugin):
+                if hashlib.sha256(data).hexdigest() == last.get(plugin):
                     files.rename(path, self.grants / f"{plugin}.json")
                 else:
                     path.unlink()
             for path in files.within(self.grants, _GONE):
                 plugin = path.name[1 : -len(_GONE)]
-                if digests.get(plugin) == REMOVED:
-                    self._take_away(plugin, erase)
+                note = files.read_guarded(path, LIMITS.package.config_bytes).decode()
+                if note == last.get(plugin):
+                    self._take_away(plugin, note, erase)
                 else:
                     path.unlink()
 
@@ -167,6 +166,11 @@ class Store:
 
     def _sidecar(self, digest: str) -> Path:
         return self.packages / f"{digest}{SUFFIX}{SIDECAR_SUFFIX}"
+
+
+def announcement(data: str, digest: str) -> str:
+    """What a removal is to do: `data` is KEPT or ERASED, `digest` the package's, empty when none is installed."""
+    return f"{data} {digest}"
 
 
 def read_package(path: Path) -> tuple[bytes, bytes]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
 
-from pp_sdk.events import Detail
+from pp_sdk.events import Detail, Event
 from pp_sdk.table import CLOSED, RESOLVED, MarketTable, build
 from pp_sdk.testing.events import events
 from pp_sdk.testing.fake_host import FakeHost
@@ -41,14 +41,20 @@ def check_agent(plugin: object, config: dict[str, Any] | None = None, *, kv_mb: 
 def check_output(
     plugin: object, config: dict[str, Any] | None = None, *, storage: FakeStorage | None = None
 ) -> None:
-    """Tell an output one event of every kind, under each detail a grant can have; ContractError: it fails on one."""
+    """Tell an output one event of every kind, under each detail a grant can have, first each in a delivery of its own,
+    then all in one; ContractError: it fails on one."""
     with FakeHost(plugin, config, storage=storage) as host:
         for detail in get_args(Detail):
             for event in events(detail):
-                try:
-                    host.notify(event)
-                except RemoteError as error:
-                    raise ContractError(f"notify: {event.kind}, detail {detail}: {error}") from error
+                _tell(host, f"{event.kind}, detail {detail}", event)
+            _tell(host, f"every kind in one delivery, detail {detail}", *events(detail))
+
+
+def _tell(host: FakeHost, what: str, *told: Event) -> None:
+    try:
+        host.notify(*told)
+    except RemoteError as error:
+        raise ContractError(f"notify: {what}: {error}") from error
 
 
 def _decisions(plugin: object, config: dict[str, Any] | None, storage: FakeStorage) -> list[list[Decision]]:

@@ -200,7 +200,7 @@ class FakeHost:
         return import_module(folder.resolve().name).plugin
 
     def _ask(self, method: str, body: Any, fd: int | None = None) -> Any:
-        self.storage.called()
+        self.storage.called(len(body.events) if isinstance(body, Notify) else 1)
         number, data = self._host.request(method, body)
         (received,) = self._plugin.receive(data)
         assert isinstance(received, RequestReceived)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pp_sdk.storage import MIB, cost
+from pp_sdk.wire.frames import ProtocolError
 from pp_sdk.wire.messages import (
     KEYS_PAGE,
     Done,
@@ -24,6 +25,8 @@ from pp_sdk.wire.messages import (
 )
 
 WRITES_PER_CALL: Final = 16
+REFUSALS_PER_CALL: Final = 16
+FILES_MOST: Final = 4096
 
 
 class FakeStorage:
@@ -34,7 +37,9 @@ class FakeStorage:
         self.append_mb = append_mb
         self.values: dict[str, bytes] = {}
         self.files: dict[str, list[str]] = {}
+        self._hook_calls = 1
         self._writes = 0
+        self._refusals = 0
         self._answers: Mapping[str, Callable[[Any], Any]] = {
             "kv.get": self._get,
             "kv.keys": self._keys,
@@ -43,19 +48,30 @@ class FakeStorage:
             "file.append": self._append,
         }
 
-    def called(self) -> None:
-        """The host calls the plugin, which may write again."""
-        self._writes = 0
+    def called(self, hook_calls: int = 1) -> None:
+        """The host calls the plugin, which may write again; `notify` calls its hook once for each event."""
+        self._hook_calls, self._writes, self._refusals = hook_calls, 0, 0
 
     def answer(self, method: str, body: Any) -> Any:
-        """The reply, or a Failure."""
+        """The reply, or a Failure. ProtocolError: too many were refused; a host would end the plugin."""
+        answer = self._answer(method, body)
+        if isinstance(answer, Failure):
+            self._refusals += 1
+            if self._refusals > REFUSALS_PER_CALL * self._hook_calls:
+                raise ProtocolError(
+                    f"more than {REFUSALS_PER_CALL} refused requests for each call of a hook: {answer.message}"
+                )
+        return answer
+
+    def _answer(self, method: str, body: Any) -> Any:
         if not (self.append_mb if method == "file.append" else self.kv_mb):
             return Failure(code="not_granted", message=f"{method}: not granted to this plugin")
         if method not in ("kv.get", "kv.keys"):
             self._writes += 1
-            if self._writes > WRITES_PER_CALL:
+            if self._writes > WRITES_PER_CALL * self._hook_calls:
                 return Failure(
-                    code="too_often", message=f"no more than {WRITES_PER_CALL} changes in one call"
+                    code="too_often",
+                    message=f"no more than {WRITES_PER_CALL} changes for each call of a hook",
                 )
         return self._answers[method](body)
 
@@ -83,6 +99,8 @@ class FakeStorage:
         size = sum(len(line.encode()) + 1 for line in added)
         if size > self.append_mb * MIB:
             return _over_quota(size, self.append_mb)
+        if body.file not in self.files and len(self.files) >= FILES_MOST:
+            return Failure(code="over_quota", message=f"no more than {FILES_MOST} files")
         self.files.setdefault(body.file, []).extend(body.lines)
         return Done()
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from pp_host.app.kept import FILES, RUN_FILES, values_file
+from pp_host.app.kept import FILES, RUN_FILES, drop_if_empty, values_file
 from pp_host.app.roster import Enlisted
 from pp_host.home import Home
 from pp_host.keep.lines import Lines
@@ -54,6 +54,8 @@ def cupboard(
                 kept.values[plugin] = own
             if one.line_bytes:
                 below = (FILES, plugin) if lasting else (RUN_FILES, run, plugin)
+                if not lasting:
+                    opened.callback(drop_if_empty, home.state.joinpath(*below))
                 lines = Lines.open(home.state, *below, most_bytes=one.line_bytes)
                 opened.callback(lines.close)
                 kept.lines[plugin] = lines
