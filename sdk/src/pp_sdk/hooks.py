@@ -54,4 +54,4 @@ class PluginHooks:
 
     @hookspec
     def flush(self) -> None:
-        """output: after the events that came together, once; an error here loses all of them."""
+        """output: after the events that were told together, once; an error here loses those, none that follow."""

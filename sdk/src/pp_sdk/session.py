@@ -176,8 +176,16 @@ class Session:
 
     def _notify(self, body: Notify, fd: int) -> Notified:
         told = self._tell(body)
-        if "flush" in self.hooks:
-            self.hooks["flush"]()
+        try:
+            if "flush" in self.hooks:
+                self.hooks["flush"]()
+        except Cancelled:
+            raise
+        except Exception as error:  # noqa: BLE001  # the border to a stranger's code; what was left over comes again
+            traceback.print_exception(error)
+            why = describe(error, FAILED_CHARACTERS)
+            lost = [HookFailed(index=index, message=why) for index in range(told.handled)]
+            return Notified(handled=told.handled, failed=lost)
         return told
 
     def _tell(self, body: Notify) -> Notified:
