@@ -1,10 +1,10 @@
 """Output plugins as the core's port: each has a bounded queue and a task of its own, so that a slow one delays nobody.
 
 Laws: events are told in order, many in one call. When a queue is full the oldest event is dropped; an output is told
-how many it missed at the very place of what it missed. Where time is real nobody waits for an output. On a tape the loop
+how many it missed at the place where it missed them. Where time is real nobody waits for an output. On a tape the loop
 waits for room, and at the end until all was told, so that the same tape brings the same events; but only so long: who
 makes no room in time is not waited for again. Each call is one entry of the record, with the kinds and their numbers;
-another one says of how many events nobody knows that they were handled when an output is given up or the run is over.
+so is, with its number, what an output that is given up or stopped is not known to have handled.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ class OutputQueue:
             self.plugin.failed("notify", why, self._call)
 
     def _begin(self) -> list[Event]:
-        """Take the next call's events; the notice that comes before them. What is left over goes before a gap, alone."""
+        """Take the next call's events; the notice before them. What is left over goes before a gap, alone."""
         if self._begun and self._missed:
             return []
         while self._events and len(self._begun) < MOST:
