@@ -153,6 +153,16 @@ def test_some_kills_fell_between_an_intent_and_its_end(battered: Any) -> None:
     assert [order for order, seen in runs.items() if len(seen) > 1], "no order was cleared up by a later run"
 
 
+def test_what_a_later_run_clears_up_belongs_to_it(battered: Any) -> None:
+    home, _ = battered
+    begun = {entry["run"]: entry["seq"] for entry in home.entries("run.start")}
+    sent = {entry["subject"]["order"]: entry["run"] for entry in home.entries("order.intent")}
+    ends = home.entries("order.done", "order.void")
+    late = [entry for entry in ends if entry["run"] != sent[entry["subject"]["order"]]]
+    assert late
+    assert all(begun[entry["run"]] < entry["seq"] for entry in late)
+
+
 def test_no_plugin_outlives_its_host(battered: Any) -> None:
     home, _ = battered
     started = [entry["subject"]["pid"] for entry in home.entries("plugin.start")]

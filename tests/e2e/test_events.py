@@ -85,10 +85,10 @@ class Witness:
 
 plugin = Witness()
 """
-# The same, for more than a log may hold: their number and digest; takes its time for each.
+# The same, for more than a log may hold: their number and digest; takes its time for each, most for the last ones.
 SLOW = WITNESS.replace("import msgspec", "import hashlib, time\nimport msgspec").replace(
     WITNESS[WITNESS.index("        self.lines.append") : WITNESS.index("plugin =")],
-    """        time.sleep(0.002)
+    """        time.sleep(0.002 if len(self.lines) < 1100 else 0.015)
         self.lines.append(self.plain(event))
         if isinstance(event, RunEnd):
             log.info(f"{len(self.lines)} {hashlib.sha256(''.join(self.lines).encode()).hexdigest()}")
@@ -202,7 +202,7 @@ def check_deliveries(home: Any, kinds: Counter[str]) -> None:
 def test_the_same_tape_twice_tells_a_slow_output_the_same_without_a_gap(
     new_home: Any, home: Any, tmp_path: Path
 ) -> None:
-    """Slower than the tape and with more to hear than a queue holds: it is waited for."""
+    """Slower than the tape and with more to hear than a queue holds: it is waited for, also when the tape is over."""
     tape = long_tape().write(tmp_path / "tape")
     listen(home, tmp_path, "slow", SLOW)
     for _ in range(2):
@@ -211,6 +211,42 @@ def test_the_same_tape_twice_tells_a_slow_output_the_same_without_a_gap(
     first, second = (entry["subject"]["message"] for entry in home.entries("plugin.log"))
     assert first == second
     assert int(first.split()[0]) > 1500
+
+
+LATE = """
+import time
+from pp_sdk import hookimpl
+
+class Late:
+    @hookimpl
+    def notify(self, event):
+        time.sleep(0.05)
+
+plugin = Late()
+"""
+
+
+@pytest.mark.slow
+def test_a_tape_that_is_stopped_does_not_wait_and_records_how_much_was_not_told(
+    home: Any, pp_path: Path, tmp_path: Path
+) -> None:
+    tape = long_tape().write(tmp_path / "tape")
+    listen(home, tmp_path, "late", LATE)
+    home.configure(settings("late"))
+    words = [pp_path, "run", "--home", home.root, "--tape", tape, "--json"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as host:
+        try:
+            end = time.monotonic() + 60
+            while home.pp("status", "--json").json.get("cycles", 0) < 50:
+                assert time.monotonic() < end, "no cycles within a minute"
+            assert home.pp("stop").status == 0
+            facts = json.loads(host.communicate(timeout=30)[0])
+        finally:
+            host.kill()
+    late = next(one for one in facts["plugins"] if one["id"] == "test.late")
+    assert late["dropped"] > 200
+    why = f"told no more; events not known to be handled: {late['dropped']}"
+    assert [entry["subject"]["why"] for entry in home.entries("plugin.failed")].count(why) == 1
 
 
 def long_tape(minutes: int = 400) -> Recording:

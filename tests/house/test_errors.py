@@ -11,7 +11,7 @@ from pp_host import errors
 # Where anything at all may be caught, because it is recorded or told there: module -> number of handlers.
 BORDERS: dict[str, int] = {
     "pp_host/cli/main.py": 1,  # a bug of ours becomes one line and exit 70
-    "pp_sdk/session.py": 2,  # in the plugin's process: what the author's code raises becomes a reply, or one lost event
+    "pp_sdk/session.py": 2,  # in the plugin's process: what the author's code raises becomes a reply, or lost events
 }
 WHOLESALE = {"Exception", "BaseException"}
 

@@ -6,11 +6,13 @@ from types import SimpleNamespace
 
 import anyio
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pp_host.errors import PluginError, PluginGone, PluginTimeout, PluginViolation
 from pp_host.limits import LIMITS
 from pp_host.supervisor.life import Life
 from pp_host.supervisor.outputs import MOST, PATIENCE, OutputFan, OutputQueue
-from pp_sdk import Fill, Missed, ObserveEnd, ObserveStart
+from pp_sdk import Fill, Missed, ObserveEnd, ObserveStart, RunEnd
 from pp_sdk.testing import event
 from pp_sdk.wire.messages import HookFailed, Notified
 
@@ -138,6 +140,60 @@ def test_a_slow_output_loses_the_oldest_and_is_told_how_many():
     assert (took, output.dropped) == (1, 312)
 
 
+def test_what_was_missed_is_told_where_it_is_missed_behind_what_was_left_over():
+    """The first call comes to 5 of its 63 events; while it lasts, the queue behind them loses its oldest 100."""
+
+    async def script(queue, loop):
+        put(queue, 0, MOST)
+        await anyio.sleep(1)
+        put(queue, MOST, MOST + ROOMY + 100)
+
+    answers = iter([5])
+    output = Output(lambda events: next(answers, len(events)), seconds=5)
+    record, _ = played(output, script)
+    assert output.told() == [*range(MOST), -100, *range(MOST + 100, MOST + ROOMY + 100)]
+    assert [call["kinds"] for call in record.calls[:3]] == [
+        {"fill": MOST},
+        {"fill": MOST - 5},
+        {"missed": 1, "fill": MOST},
+    ]
+
+
+@settings(deadline=None)
+@given(
+    bursts=st.lists(st.tuples(st.integers(1, 2 * ROOMY), st.integers(0, 30)), min_size=1, max_size=6),
+    answers=st.lists(st.integers(0, MOST + 1), max_size=40),
+)
+def test_every_event_is_told_or_counted_at_its_place(bursts, answers):
+    """Whatever a slow output comes to, fails at or loses, its notices fill the gaps exactly."""
+
+    async def script(queue, loop):
+        first = 0
+        for count, seconds in bursts:
+            put(queue, first, first + count)
+            first += count
+            await anyio.sleep(seconds)
+        await queue.drained()
+        left.clear()
+        put(queue, first, first + 1)  # so that the last gap is told
+
+    left = list(answers)
+
+    def answer(events):
+        handled = left.pop() if left else len(events)
+        return min(handled, len(events)) or PluginTimeout("late")
+
+    output = Output(answer, seconds=1)
+    played(output, script)
+    at = 0
+    for one in output.told():
+        if one >= 0:
+            assert one == at
+        at += 1 if one >= 0 else -one
+    assert at == sum(count for count, _ in bursts) + 1
+    assert output.dropped == -sum(one for one in output.told() if one < 0)
+
+
 @pytest.mark.parametrize("detail", ["none", "ratio", "exact"])
 def test_a_notice_of_missed_ones_is_told_like_the_rest(detail):
     async def script(queue, loop):
@@ -215,7 +271,10 @@ def test_an_answer_about_other_events_is_a_violation(answer):
     output = Output(lambda events: answer)
     played(output, script)
     assert (output.calls, output.dropped) == (1, 6), "it is being ended, and told nothing more"
-    assert output.failures == [("notify", "notify: an answer about events that it was not told", 0)]
+    assert output.failures == [
+        ("notify", "notify: an answer about events that it was not told", 0),
+        ("notify", "told no more; events not known to be handled: 1", 0),
+    ]
 
 
 def test_what_is_queued_when_an_output_falls_is_told_by_its_successor():
@@ -318,3 +377,62 @@ def test_amounts_are_told_in_parts_of_the_equity_observed_last():
     output = Output(detail="ratio", kinds=("fill",))
     played(output, script)
     assert [one.shares for one in output.heard] == [None, 250_000, 500_000]
+
+
+def test_after_the_end_of_the_run_nothing_is_told():
+    async def script(queue, loop):
+        fan = OutputFan([queue])
+        for one in (event(Fill, at=1), event(RunEnd, at=2), event(Fill, at=3)):
+            fan.notify(one)
+        await fan.told()
+
+    output = Output(kinds=("fill", "run.end"))
+    played(output, script)
+    assert (output.told(), output.dropped) == ([1, 2], 0)
+
+
+def together(outputs, script, *, awaited):
+    """`script(fan)` beside the queues of `outputs`; how long it took."""
+
+    async def main(loop):
+        queues = [OutputQueue(output, Record(), awaited=awaited) for output in outputs]
+        async with anyio.create_task_group() as group:
+            for queue in queues:
+                group.start_soon(queue.run)
+            await script(OutputFan(queues))
+            group.cancel_scope.cancel()
+            return loop.time()
+
+    return run(main, seed=1)
+
+
+async def crowd(fan):
+    for at in range(HALF + 1):
+        fan.notify(event(Fill, at=at))
+    await fan.room()
+
+
+def test_several_hung_outputs_are_waited_for_at_once():
+    outputs = [Output(seconds=1000), Output(seconds=1000), Output()]
+    assert together(outputs, crowd, awaited=True) == SUPERVISION.output_room_seconds
+    why = "made no room within 10 s; the tape does not wait for it any more"
+    assert [output.failures for output in outputs] == [[("notify", why, 0)], [("notify", why, 0)], []]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "awaited", "told"),
+    [(1.2, True, ROOMY), (1.2, False, 0), (20, True, 0)],
+    ids=["one that is slow", "where time is real", "one that hangs"],
+)
+def test_at_the_end_of_a_tape_a_full_queue_is_told_as_long_as_its_halves_go_in_time(seconds, awaited, told):
+    """50 events a second and a little more; a call takes 63."""
+
+    async def script(fan):
+        for at in range(ROOMY):
+            fan.notify(event(Fill, at=at))
+        await fan.told()
+
+    output = Output(seconds=seconds)
+    together([output], script, awaited=awaited)
+    assert output.told() == list(range(told))
+    assert len(output.failures) == (awaited and not told)

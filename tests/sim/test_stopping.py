@@ -37,6 +37,14 @@ class SlowOutput:
     def __init__(self, seconds):
         self.seconds = seconds
         self.told = self.calls = self.dropped = 0
+        self.failures = []
+
+    def failed(self, hook, why, cause):
+        self.failures.append(why)
+
+    async def stop(self):
+        self.life = Life.STOPPING
+        self.on_change(self)
 
     async def call(self, method, body):
         await anyio.sleep(self.seconds)
@@ -84,6 +92,25 @@ def test_outputs_are_told_the_rest_for_so_long(each, hurried, took, told):
         troupe.hurry()
 
     assert run(main, seed=1) == (took, told)
+
+
+@pytest.mark.parametrize(
+    ("each", "whys"),
+    [(1, []), (60, ["told no more; events not known to be handled: 2"])],
+    ids=["told everything", "given up"],
+)
+def test_what_is_given_up_with_the_run_is_recorded_with_its_number(each, whys):
+    async def main(loop):
+        output = SlowOutput(each)
+        troupe = staged(output)
+        troupe.plugins.append(output)
+        output.fall, output.on_change = None, troupe._changed
+        async with troupe.staged():
+            for _ in range(2):
+                troupe._queues[0].put(EVENT, 0)
+        return output.failures, output.dropped
+
+    assert run(main, seed=1) == (whys, 2 * len(whys))
 
 
 def test_what_is_cancelled_inside_does_not_cancel_the_outputs():

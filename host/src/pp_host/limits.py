@@ -73,7 +73,7 @@ class SupervisionLimits:
     output_room_seconds: float = (
         10.0  # a tape waits so long for half a queue: an output of 50 events a second keeps up
     )
-    drain_seconds: float = 5.0  # at the end of a run, for outputs to be told the rest
+    drain_seconds: float = 5.0  # when a run has ended or is stopped, for outputs to be told the rest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

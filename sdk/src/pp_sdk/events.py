@@ -246,7 +246,7 @@ class RunEnd(_Event, frozen=True, kw_only=True, tag="run.end"):
 
 
 class Missed(_Event, frozen=True, kw_only=True, tag="missed"):
-    """So many events before this point were not told: the output was too slow, or fell while it was being told."""
+    """So many events were not told at this point: the output was too slow, or gave no good answer to the call."""
 
     count: Count
 

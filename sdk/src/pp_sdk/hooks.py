@@ -54,4 +54,4 @@ class PluginHooks:
 
     @hookspec
     def flush(self) -> None:
-        """output: once after the events that came together, to write them together; an error here loses all."""
+        """output: once after the events that were told together, to write them together; an error here loses those."""

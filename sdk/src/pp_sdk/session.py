@@ -176,9 +176,12 @@ class Session:
 
     def _notify(self, body: Notify, fd: int) -> Notified:
         told = self._tell(body)
-        if "flush" in self.hooks:
-            self.hooks["flush"]()
-        return told
+        if "flush" not in self.hooks or (error := raised(self.hooks["flush"])) is None:
+            return told
+        traceback.print_exception(error)
+        why = describe(error, FAILED_CHARACTERS)
+        lost = [HookFailed(index=index, message=why) for index in range(told.handled)]
+        return Notified(handled=told.handled, failed=lost)
 
     def _tell(self, body: Notify) -> Notified:
         hook = self._hook("notify")
@@ -187,11 +190,7 @@ class Session:
         for index, event in enumerate(body.events):
             if index and time.monotonic_ns() - begun > body.patience * 1000:
                 return Notified(handled=index, failed=failed)
-            try:
-                hook(event)
-            except Cancelled:
-                raise
-            except Exception as error:  # noqa: BLE001  # the border to a stranger's code; the other events go on
+            if (error := raised(hook, event)) is not None:
                 if not failed:
                     traceback.print_exception(error)
                 failed.append(HookFailed(index=index, message=describe(error, FAILED_CHARACTERS)))
@@ -205,6 +204,17 @@ class Session:
             return self.hooks[name]
         except KeyError:
             raise Refused("no_hook", f"this plugin has no hook {name!r}, or did not declare it") from None
+
+
+def raised(hook: Callable[..., Any], *arguments: Any) -> Exception | None:
+    """Call `hook`; the error of the plugin's own that it raised, if any."""
+    try:
+        hook(*arguments)
+    except Cancelled:
+        raise
+    except Exception as error:  # noqa: BLE001  # the border to a stranger's code; what it did not fail on goes on
+        return error
+    return None
 
 
 def marked_hooks(plugin: object) -> dict[HookName, Callable[..., Any]]:

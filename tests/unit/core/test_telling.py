@@ -124,6 +124,26 @@ async def test_an_order_that_finds_less_than_it_wants_says_so(left, status):
     assert ("fill" in kinds(told)) is bool(left)
 
 
+async def test_nothing_is_told_before_it_is_written_down():
+    world = World()
+    written = {"observe.end": "observation", "decision": "decision", "risk.check": "verdict", "risk.breach": "verdict",
+               "trade.start": "order.intent", "fill": "order.fill", "trade.end": "order.done"}  # fmt: skip
+    last = []
+    tell = world.outputs.notify
+
+    def notify(event):
+        last.append((event.kind, world.record.entries[-1].event))
+        tell(event)
+
+    world.outputs.notify = notify
+    world.policy = replace(world.policy, max_order=usd(10))
+    told = await turn(world, buy())
+    assert set(written) <= {event.kind for event in told}
+    assert [one for one in last if one[0] in written] == [
+        (event.kind, written[event.kind]) for event in told if event.kind in written
+    ]
+
+
 # -- what stands in the way
 
 

@@ -525,6 +525,13 @@ def test_flush_follows_what_was_told_together():
 def test_an_error_in_flush_is_one_about_all_of_them():
     plugin = Flushing(OSError("no room"))
     flushing = session(plugin)
-    failure = ask(flushing, "notify", NOTIFY)
-    assert (failure.code, failure.message.split(" (")[0]) == ("plugin_error", "OSError: no room")
-    assert ask(flushing, "notify", NOTIFY) == TOLD
+    answer = ask(flushing, "notify", NOTIFY)
+    lost = [(one.index, one.message.split(" (")[0]) for one in answer.failed]
+    assert lost == [(index, "OSError: no room") for index in range(len(EVENTS))]
+    assert (answer.handled, ask(flushing, "notify", NOTIFY)) == (len(EVENTS), TOLD)
+
+
+@pytest.mark.parametrize("errors", [[OSError("no room")], []], ids=["fails", "works"])
+def test_an_error_in_flush_takes_none_of_those_that_were_not_begun(errors):
+    answer = ask(session(Flushing(*errors)), "notify", Notify(events=EVENTS, patience=0))
+    assert (answer.handled, [one.index for one in answer.failed]) == (1, [0] if errors else [])

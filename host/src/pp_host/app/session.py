@@ -154,20 +154,16 @@ class Session:
         journal.append("host.start", {"pid": os.getpid(), "version": VERSION})
         try:
             async with self._serving(stage, troupe, ports):
+                journal.append("run.start", self._opening(stage, enlisted))
                 ids = tuple(one.spec.ref.id for one in enlisted)
                 ports.outputs.notify(run_start(self._run, str(self._options.mode), stage, ids))
-                await recover(ports, stage.book)
-                if ports.kill.latched() is not None or stage.book.state is TradingState.HALTED:
-                    self._obey_halt()
-                journal.append("run.start", self._opening(stage, enlisted))
                 try:
+                    await recover(ports, stage.book)
+                    if ports.kill.latched() is not None or stage.book.state is TradingState.HALTED:
+                        self._obey_halt()
                     async with troupe.staged():
-                        try:
-                            with self._scope:
-                                await troupe.start()
-                                await self._perform(ports, stage, enlisted)
-                        finally:
-                            ports.outputs.notify(run_end(self._run, self._turns, stage))
+                        with self._scope:
+                            await self._told(ports, stage, enlisted, troupe)
                 finally:
                     self._close_run(stage, enlisted, kept)
         finally:
@@ -197,6 +193,15 @@ class Session:
             venue=stage.venue,
             kill=Switch(self._home, lambda: self._killed),
         )
+
+    async def _told(self, ports: Ports, stage: Stage, enlisted: list[Enlisted], troupe: Troupe) -> None:
+        """The cycles, and that they are over, however they ended. A tape waits until its outputs know it."""
+        try:
+            await troupe.start()
+            await self._perform(ports, stage, enlisted)
+        finally:
+            ports.outputs.notify(run_end(self._run, self._turns, stage))
+        await troupe.fan.told()
 
     async def _perform(self, ports: Ports, stage: Stage, enlisted: list[Enlisted]) -> None:
         """Every cycle until the moments or the operator's patience are over."""

@@ -120,9 +120,10 @@ def _wish(answer: Answer, decision: Decision, moment: Moment, ports: Ports, book
 
 def _write_verdict(verdict: Verdict, wish: Wish, moment: Moment, ports: Ports, *, cause: int) -> int:
     judged = Judged.of(verdict, wish, moment.snapshot_of(wish.decision.market))
-    telling.verdict(judged, moment.observed, ports)
     word = "deny" if isinstance(verdict, Denied) else "allow"
-    return ports.record.append("verdict", judged, cause=cause, verdict=word, rule=judged.reason)
+    seq = ports.record.append("verdict", judged, cause=cause, verdict=word, rule=judged.reason)
+    telling.verdict(judged, moment.observed, ports)
+    return seq
 
 
 def _state(ports: Ports, book: Book) -> TradingState:

@@ -1,7 +1,8 @@
 """What plugins are told: risk plugins about a proposed order, outputs about what has happened.
 
-Laws: outputs are told afterwards and cannot hold anything up; nothing told here is read back. Everything is told as it
-is: what a grant hides is taken out by whoever passes it on.
+Laws: outputs are told afterwards, of what is written down; nothing told here is read back, so none of them changes
+what follows. Only the port waits for them, on a tape and only for so long. Everything is told as it is: what a grant
+hides is taken out by whoever passes it on.
 """
 
 from __future__ import annotations

@@ -28,8 +28,7 @@ CAPABILITY: Mapping[str, str] = {
     "advise": "risk.advise",
 }
 
-
-MISSED = frozenset({"strategy", "risk"})
+STILL_ASKED = frozenset({"strategy", "risk"})
 """Kinds that are asked although they are gone: the silence of the one selects nothing new, of the other vetoes."""
 
 
@@ -67,7 +66,7 @@ class PluginCaller:
 
     def dismiss(self, plugin: Supervised) -> None:
         """From now on they do not; but one whose silence means something is still asked."""
-        if plugin.spec.kind not in MISSED and self._manager.has_plugin(plugin.spec.ref.id):
+        if plugin.spec.kind not in STILL_ASKED and self._manager.has_plugin(plugin.spec.ref.id):
             self._manager.unregister(name=plugin.spec.ref.id)
 
     async def snapshot(self, request: SnapshotRequest) -> Sequence[Sighting]:

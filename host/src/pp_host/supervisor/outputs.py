@@ -1,18 +1,20 @@
 """Output plugins as the core's port: each has a bounded queue and a task of its own, so that a slow one delays nobody.
 
 Laws: events are told in order, many in one call. When a queue is full the oldest event is dropped; an output is told
-how many it missed before it is told anything else. Where time is real nobody waits for an output. On a tape the loop
-waits for room, so that the same tape brings the same events, but only so long: who makes none in time is not waited for
-again. Each call is one entry of the record, with the kinds and their numbers.
+how many it missed at the place where it missed them. Where time is real nobody waits for an output. On a tape the loop
+waits for room, and at the end until all was told, so that the same tape brings the same events; but only so long: who
+makes no room in time is not waited for again. Each call is one entry of the record, with the kinds and their numbers;
+so is, with its number, what an output that is given up or stopped is not known to have handled.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import anyio
-from pp_sdk.events import Event, Missed, ObserveEnd
+from pp_sdk.events import Event, Missed, ObserveEnd, RunEnd
 from pp_sdk.redaction import narrowed
 from pp_sdk.wire.messages import EVENTS_MOST, Notified, Notify
 
@@ -25,27 +27,35 @@ from pp_host.supervisor.supervised import Supervised
 
 OVER = frozenset({Life.STOPPING, Life.STOPPED, Life.QUARANTINED})  # nothing is told any more
 MOST = EVENTS_MOST - 1  # in one call, so that a notice of missed ones fits in front of them
+HALF = LIMITS.supervision.output_queue // 2
 PATIENCE = round(LIMITS.supervision.output_batch_seconds * SECOND)
 
 
 class OutputQueue:
-    """The events one output has still to be told. `awaited`: whether the loop may wait for it."""
+    """The events one output has still to be told. `awaited`: whether the loop may wait for it.
+
+    An event is in one place at a time:
+
+    | where     | what it is                                       | until                              |
+    |-----------|--------------------------------------------------|------------------------------------|
+    | `_events` | queued, oldest first                             | a call takes it; lost: queue full  |
+    | `_missed` | lost, a number; its place is before `_events`    | the output was told of it          |
+    | `_begun`  | in a call, or left over: the next call's first   | handled; lost: no good answer      |
+
+    All are lost when the plugin is given up. Whoever waits for a change of this waits in `_until`.
+    """
 
     def __init__(self, plugin: Supervised, record: Record, *, awaited: bool) -> None:
         self.plugin = plugin
         self._record = record
         self._awaited = awaited
         self._events: deque[Event] = deque()
-        self._begun: list[Event] = []  # taken off the queue, and not known to be handled
-        self._missed = 0  # events of which the plugin has not been told that it missed them
+        self._begun: list[Event] = []
+        self._missed = 0
         self._call: int | None = None
         self._gone = False  # its process has ended, and its life does not say so yet
-        self._news = anyio.Event()
-        self._idle = anyio.Event()
-        self._idle.set()
-        self._room = anyio.Event()
-        self._company = anyio.Event()
-        self._hurried = False
+        self._hurried = False  # nothing waits for company any more
+        self._change = anyio.Event()
 
     def put(self, event: Event, equity: int | None) -> None:
         """Queue `event` as the grant shows it, if it may be heard at all."""
@@ -59,53 +69,50 @@ class OutputQueue:
             self._events.popleft()
             self._lose(1)
         self._events.append(narrowed(event, spec.detail, equity))
-        if self._idle.is_set():
-            self._idle = anyio.Event()
-        self._news.set()
-        if len(self._events) >= MOST:
-            self._company.set()
+        self._change.set()
 
     async def run(self) -> None:
         """Tell the plugin what is queued, whenever it runs, until cancelled."""
         while True:
-            while self._tellable():
-                await self._gather()
-                if self._tellable():
-                    await self._tell()
-            if not self._waiting:
-                self._idle.set()
-            self._news = anyio.Event()
-            await self._news.wait()
+            await self._until(self._tellable)
+            with anyio.move_on_after(LIMITS.supervision.output_gather_seconds):
+                await self._until(self._complete)  # a call costs more than the events in it
+            if self._tellable():
+                await self._tell()
+                self._change.set()
 
     def look(self) -> None:
         """The plugin's life has changed: what is queued waits for a restart, or is given up with the plugin."""
         self._gone = False
-        if self.plugin.life in OVER:
-            self._lose(self._waiting)
+        if self.plugin.life in OVER and (left := self._waiting):
+            self._lose(left)
             self._begun.clear()
             self._events.clear()
-            self._room.set()
-        self._news.set()
+            self.plugin.failed("notify", f"told no more; events not known to be handled: {left}", self._call)
+        self._change.set()
 
     async def drained(self) -> None:
         """Return once everything queued was told. From now on nothing waits for company."""
         self._hurried = True
-        self._company.set()
-        await self._idle.wait()
+        self._change.set()
+        await self._until(lambda: not self._waiting)
 
     async def room(self) -> None:
         """Return once half of the queue is free, or when that has taken too long: then never wait again."""
-        if not self._awaited or self._has_room():
-            return
-        seconds = LIMITS.supervision.output_room_seconds
-        with anyio.move_on_after(seconds) as patience:
-            while not self._has_room():
-                self._room = anyio.Event()
-                await self._room.wait()
-        if patience.cancelled_caught:
-            self._awaited = False
-            why = f"made no room within {seconds:g} s; the tape does not wait for it any more"
-            self.plugin.failed("notify", why, self._call)
+        if self.crowded:
+            await self._fewer(HALF)
+
+    async def told(self) -> None:
+        """Return once everything queued was told; each half of a queue may take as long as `room` waits for it."""
+        self._hurried = True
+        self._change.set()
+        while self._awaited and self._waiting:
+            await self._fewer(max(0, self._waiting - HALF))
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the loop has to wait for room."""
+        return self._awaited and self._waiting > HALF
 
     @property
     def _waiting(self) -> int:
@@ -115,22 +122,29 @@ class OutputQueue:
     def _tellable(self) -> bool:
         return self.plugin.life is Life.RUNNING and not self._gone and self._waiting > 0
 
-    def _has_room(self) -> bool:
-        return len(self._events) <= LIMITS.supervision.output_queue // 2
+    def _complete(self) -> bool:
+        """Whether nothing is gained by waiting for company."""
+        return self._hurried or self._waiting >= MOST
 
-    async def _gather(self) -> None:
-        """A moment for company, because a call costs more than the events in it."""
-        self._company = anyio.Event()
-        if self._waiting < MOST and not self._hurried:
-            with anyio.move_on_after(LIMITS.supervision.output_gather_seconds):
-                await self._company.wait()
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            if self._change.is_set():
+                self._change = anyio.Event()
+            await self._change.wait()
+
+    async def _fewer(self, most: int) -> None:
+        """Return once no more than `most` are waiting, or when that has taken too long: then never wait again."""
+        seconds = LIMITS.supervision.output_room_seconds
+        with anyio.move_on_after(seconds) as patience:
+            await self._until(lambda: self._waiting <= most)
+        if patience.cancelled_caught:
+            self._awaited = False
+            why = f"made no room within {seconds:g} s; the tape does not wait for it any more"
+            self.plugin.failed("notify", why, self._call)
 
     async def _tell(self) -> None:
         """One call with the oldest events; those that the plugin did not come to are the next call's first."""
-        while self._events and len(self._begun) < MOST:
-            self._begun.append(self._events.popleft())
-        self._room.set()
-        notice, missed = self._notice(), self._missed
+        notice, missed = self._begin(), self._missed
         told = [*notice, *self._begun]
         self.plugin.hook_calls = len(told)
         self._call = self._write_call(told)
@@ -143,14 +157,20 @@ class OutputQueue:
             self._begun.clear()
             self.plugin.failed("notify", str(error), self._call)
             return
-        self._missed -= missed
+        if notice:
+            self._missed -= missed
         del self._begun[: reply.handled - len(notice)]
         if reply.failed:
             self.plugin.dropped += sum(one.index >= len(notice) for one in reply.failed)
             why = f"{len(reply.failed)} of {reply.handled} events: {reply.failed[0].message}"
             self.plugin.failed("notify", why, self._call)
 
-    def _notice(self) -> list[Event]:
+    def _begin(self) -> list[Event]:
+        """Take the next call's events; the notice before them. What is left over goes before a gap, alone."""
+        if self._begun and self._missed:
+            return []
+        while self._events and len(self._begun) < MOST:
+            self._begun.append(self._events.popleft())
         if not self._missed:
             return []
         return [Missed(at=self._begun[0].at, detail=self.plugin.spec.detail, count=self._missed)]
@@ -178,18 +198,27 @@ class OutputQueue:
 
 
 class OutputFan:
-    """Implements ports.Outputs. Amounts are told in parts of the equity that was observed last."""
+    """Implements ports.Outputs. Amounts are told in parts of the equity that was observed last; nothing is told after
+    the run's end."""
 
     def __init__(self, queues: Sequence[OutputQueue]) -> None:
         self._queues = queues
         self._equity: int | None = None
+        self._ended = False
 
     def notify(self, event: Event) -> None:
+        if self._ended:
+            return
         if isinstance(event, ObserveEnd):
             self._equity = event.equity
         for queue in self._queues:
             queue.put(event, self._equity)
+        self._ended = isinstance(event, RunEnd)
 
     async def room(self) -> None:
-        for queue in self._queues:
-            await queue.room()
+        if crowded := [queue for queue in self._queues if queue.crowded]:
+            await asyncio.gather(*[queue.room() for queue in crowded])
+
+    async def told(self) -> None:
+        """On a tape: return once each output was told everything, or makes no room in time."""
+        await asyncio.gather(*[queue.told() for queue in self._queues])

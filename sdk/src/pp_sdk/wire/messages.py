@@ -134,7 +134,7 @@ class Notify(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class HookFailed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The hook raised an error on the event at `index`."""
+    """The hook, or `flush` after it, raised an error on the event at `index`."""
 
     index: Annotated[int, Meta(ge=0, lt=EVENTS_MOST)]
     message: Annotated[str, Meta(max_length=FAILED_CHARACTERS)]
