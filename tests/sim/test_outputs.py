@@ -99,7 +99,11 @@ def test_events_are_told_in_order_many_in_a_call_and_each_call_is_one_entry():
     record, took = played(output, script)
     assert (output.told(), took) == (list(range(200)), 0)
     assert [sum(call["kinds"].values()) for call in record.calls] == [MOST, MOST, MOST, 200 - 3 * MOST]
-    assert record.calls[0] == {"hook": "notify", "kinds": {"observe.start": 1, "fill": MOST - 1}}
+    assert record.calls[0] == {
+        "hook": "notify",
+        "kinds": {"observe.start": 1, "fill": MOST - 1},
+        "again": 0,
+    }
     assert (output.calls, output.dropped, output.failures) == (4, 0, [])
 
 
@@ -152,10 +156,10 @@ def test_what_was_missed_is_told_where_it_is_missed_behind_what_was_left_over():
     output = Output(lambda events: next(answers, len(events)), seconds=5)
     record, _ = played(output, script)
     assert output.told() == [*range(MOST), -100, *range(MOST + 100, MOST + ROOMY + 100)]
-    assert [call["kinds"] for call in record.calls[:3]] == [
-        {"fill": MOST},
-        {"fill": MOST - 5},
-        {"missed": 1, "fill": MOST},
+    assert [(call["kinds"], call["again"]) for call in record.calls[:3]] == [
+        ({"fill": MOST}, 0),
+        ({}, MOST - 5),
+        ({"missed": 1, "fill": MOST}, 0),
     ]
 
 
@@ -360,9 +364,24 @@ def test_a_tape_waits_for_a_hung_output_once_and_says_so():
     output = Output(seconds=1000)
     _, took = played(output, script, awaited=True)
     assert took == SUPERVISION.output_room_seconds
-    why = "made no room within 10 s; the tape does not wait for it any more"
+    why = "too slow: waited for 10 s in all; the tape does not wait for it any more"
     assert output.failures == [("notify", why, 0)]
     assert output.told()[MOST] < 0, "what it missed meanwhile"
+
+
+def test_a_tape_does_not_wait_for_ever_for_one_that_never_quite_hangs():
+    """One event in 2.4 s is room for the few of a cycle, each time; the whole run has 10 s and 20 ms an event."""
+
+    async def script(queue, loop):
+        for at in range(2000):
+            put(queue, at, at + 1)
+            await queue.room()
+
+    output = Output(lambda events: 1, seconds=2.4)
+    _, took = played(output, script, awaited=True)
+    seconds = SUPERVISION.output_room_seconds
+    assert seconds <= took < seconds + 2.4 + 10 * seconds / HALF
+    assert [why.partition(":")[0] for _, why, _ in output.failures] == ["too slow"]
 
 
 def test_amounts_are_told_in_parts_of_the_equity_observed_last():
@@ -415,7 +434,7 @@ async def crowd(fan):
 def test_several_hung_outputs_are_waited_for_at_once():
     outputs = [Output(seconds=1000), Output(seconds=1000), Output()]
     assert together(outputs, crowd, awaited=True) == SUPERVISION.output_room_seconds
-    why = "made no room within 10 s; the tape does not wait for it any more"
+    why = "too slow: waited for 10 s in all; the tape does not wait for it any more"
     assert [output.failures for output in outputs] == [[("notify", why, 0)], [("notify", why, 0)], []]
 
 

@@ -71,7 +71,7 @@ class SupervisionLimits:
     )
     output_batch_seconds: float = 0.1  # an output begins no further event of a delivery afterwards
     output_room_seconds: float = (
-        10.0  # a tape waits so long for half a queue: an output of 50 events a second keeps up
+        10.0  # a tape waits so long, and again for each half queue: 50 events a second
     )
     drain_seconds: float = 5.0  # when a run has ended or is stopped, for outputs to be told the rest
 

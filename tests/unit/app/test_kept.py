@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pp_host.app.kept import drop_if_empty
+from types import SimpleNamespace
+
+import pytest
+from pp_host.app.kept import drop_if_empty, erase, left
 
 
 def test_a_runs_folder_goes_when_nothing_was_written(tmp_path):
@@ -20,3 +23,22 @@ def test_a_runs_folder_goes_when_nothing_was_written(tmp_path):
     (writer / "f.txt").unlink()
     drop_if_empty(writer)
     assert list((tmp_path / "run-files").iterdir()) == []
+
+
+@pytest.mark.parametrize("linked", ["files", "run-files", "run-files/RUN"])
+def test_what_lies_behind_a_link_is_nobodys_and_stays(tmp_path, linked):
+    home, elsewhere = SimpleNamespace(state=tmp_path / "state"), tmp_path / "elsewhere"
+    inner = "RUN/org.example.x" if linked == "run-files" else "org.example.x"
+    (elsewhere / inner).mkdir(parents=True)
+    (elsewhere / inner / "precious").touch()
+    place = home.state / linked
+    place.parent.mkdir(parents=True)
+    place.symlink_to(elsewhere)
+    assert not left(home, "org.example.x")
+    erase(home, "org.example.x")
+    assert (elsewhere / inner / "precious").exists()
+    place.unlink()
+    elsewhere.rename(place)
+    assert left(home, "org.example.x")
+    erase(home, "org.example.x")
+    assert not left(home, "org.example.x"), "in a folder of ours all of it goes"

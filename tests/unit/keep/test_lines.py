@@ -53,15 +53,34 @@ def test_the_quota_is_over_all_files_and_counts_what_is_there_at_the_start(tmp_p
         assert refusal(again, "g", b"\n") == "over_quota"
 
 
-def test_room_that_an_operator_makes_counts_at_once(lines, folder):
-    lines.append("f", bytes(MOST - 1) + b"\n")
-    assert refusal(lines) == "over_quota"
-    (folder / "f").unlink()
-    lines.append("f", b"line\n")
-    assert (folder / "f").read_bytes() == b"line\n"
+def test_room_that_an_operator_makes_counts_within_a_second(tmp_path, folder):
+    now = [0.0]
+    with closing(
+        Lines.open(tmp_path, "files", "org.example.x", most_bytes=MOST, seconds=lambda: now[0])
+    ) as lines:
+        lines.append("f", bytes(MOST - 1) + b"\n")
+        assert refusal(lines) == "over_quota"
+        (folder / "f").unlink()
+        now[0] = 0.9
+        assert refusal(lines) == "over_quota"
+        now[0] = 1.0
+        lines.append("f", b"line\n")
+
+
+def test_a_full_folder_is_not_looked_through_for_what_is_there_already(lines, monkeypatch):
+    monkeypatch.setattr(room, "LIMITS", replace(room.LIMITS, keep=replace(room.LIMITS.keep, files=2)))
+    lines.append("f", b"one\n")
+    lines.append("g", b"one\n")
+    looked = []
+    monkeypatch.setattr(room, "measure", lambda folder: looked.append(folder) or (2, 8))
+    lines.append("f", b"two\n")
+    assert looked == []
+    assert refusal(lines, "h") == "over_quota"
+    assert len(looked) == 1
 
 
 def test_so_many_files_and_no_more(lines, folder, monkeypatch):
+    monkeypatch.setattr(room, "LOOK_SECONDS", 0)
     monkeypatch.setattr(room, "LIMITS", replace(room.LIMITS, keep=replace(room.LIMITS.keep, files=2)))
     lines.append("a", b"\n")
     lines.append("b", b"\n")

@@ -27,7 +27,13 @@ def values_file(home: Home, plugin: str) -> Path:
 def folders(home: Home, plugin: str) -> list[Path]:
     """Every folder with files of a plugin's: the lasting one, and one of each run on a tape or without orders."""
     lasting, runs = home.state / FILES / plugin, (home.state / RUN_FILES).glob(f"*/{plugin}")
-    return [path for path in (lasting, *sorted(runs)) if os.path.lexists(path)]
+    found = [path for path in (lasting, *sorted(runs)) if os.path.lexists(path)]
+    return [path for path in found if not _elsewhere(home, path)]
+
+
+def _elsewhere(home: Home, path: Path) -> bool:
+    """Whether a link leads there: nothing is ever written through one, so what lies behind it is not a plugin's."""
+    return any(above.is_symlink() for above in path.parents if above.is_relative_to(home.state))
 
 
 def left(home: Home, plugin: str) -> bool:

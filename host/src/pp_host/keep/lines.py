@@ -11,7 +11,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -25,6 +26,7 @@ BATCH_BYTES = FRAME_BYTES  # what one request can carry, and so what one crash c
 APPENDING = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OTHERS_WRITE = 0o022
+LOOK_SECONDS = 1.0  # 4,096 files take some 20 ms
 OTHER_KINDS = frozenset(
     {errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENODEV}
 )  # a symlink, a folder, a socket
@@ -32,15 +34,22 @@ TAKEN = "that name is taken by something that is no file of this plugin's lines"
 
 
 class Lines:
-    """Implements broker.asker.OwnLines. `open` makes it; whoever made it must `close` it."""
+    """Implements broker.asker.OwnLines. `open` makes it; whoever made it must `close` it.
 
-    def __init__(self, folder: int, most_bytes: int) -> None:
+    `seconds` is a clock that only goes forward: a full folder is not looked through at every refusal.
+    """
+
+    def __init__(self, folder: int, most_bytes: int, seconds: Callable[[], float]) -> None:
         self._folder = folder
         self._most_bytes = most_bytes
+        self._seconds = seconds
+        self._look_again = seconds()
         self._files, self._used = measure(folder)
 
     @classmethod
-    def open(cls, state: Path, *below: str, most_bytes: int) -> Self:
+    def open(
+        cls, state: Path, *below: str, most_bytes: int, seconds: Callable[[], float] = time.monotonic
+    ) -> Self:
         """Lines in the folder `below` the state folder, each step of which is made, or must be ours. OperatorError."""
         with _usable(state):
             folder = os.open(state, FOLDER)
@@ -51,7 +60,7 @@ class Lines:
                     folder = _inner(name, above)
             finally:
                 os.close(above)
-        return cls(folder, most_bytes)
+        return cls(folder, most_bytes, seconds)
 
     def append(self, name: str, data: bytes) -> int:
         """Add `data`, whole lines, to a file; how many torn bytes were cut off before it.
@@ -86,8 +95,10 @@ class Lines:
         return size - whole
 
     def _check_room(self, more: int, *, is_new: bool) -> None:
-        if self._used + more > self._most_bytes or self._files >= LIMITS.keep.files:
+        full = self._used + more > self._most_bytes or (is_new and self._files >= LIMITS.keep.files)
+        if full and self._seconds() >= self._look_again:
             self._files, self._used = measure(self._folder)  # an operator may have made room
+            self._look_again = self._seconds() + LOOK_SECONDS
         if self._used + more > self._most_bytes:
             what = f"{self._used} and {more} more are over the {self._most_bytes} bytes granted"
             raise RequestRefused("over_quota", what)

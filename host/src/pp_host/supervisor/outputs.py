@@ -53,6 +53,8 @@ class OutputQueue:
         self._begun: list[Event] = []
         self._missed = 0
         self._call: int | None = None
+        self._handled = 0
+        self._waited = 0.0  # seconds that the loop has waited for this output
         self._gone = False  # its process has ended, and its life does not say so yet
         self._hurried = False  # nothing waits for company any more
         self._change = anyio.Event()
@@ -98,16 +100,16 @@ class OutputQueue:
         await self._until(lambda: not self._waiting)
 
     async def room(self) -> None:
-        """Return once half of the queue is free, or when that has taken too long: then never wait again."""
+        """Return once half of the queue is free, or when patience is over: then never wait again."""
         if self.crowded:
             await self._fewer(HALF)
 
     async def told(self) -> None:
-        """Return once everything queued was told; each half of a queue may take as long as `room` waits for it."""
+        """Return once everything queued was told, or when patience is over."""
         self._hurried = True
         self._change.set()
-        while self._awaited and self._waiting:
-            await self._fewer(max(0, self._waiting - HALF))
+        if self._awaited:
+            await self._fewer(0)
 
     @property
     def crowded(self) -> bool:
@@ -133,21 +135,29 @@ class OutputQueue:
             await self._change.wait()
 
     async def _fewer(self, most: int) -> None:
-        """Return once no more than `most` are waiting, or when that has taken too long: then never wait again."""
-        seconds = LIMITS.supervision.output_room_seconds
-        with anyio.move_on_after(seconds) as patience:
-            await self._until(lambda: self._waiting <= most)
-        if patience.cancelled_caught:
+        """Return once no more than `most` are waiting, or when patience is over: then never wait again."""
+        while self._waiting > most and (seconds := self._patience()) > 0:
+            begun = anyio.current_time()
+            with anyio.move_on_after(seconds):
+                await self._until(lambda: self._waiting <= most)
+            self._waited += anyio.current_time() - begun
+        if self._waiting > most:
             self._awaited = False
-            why = f"made no room within {seconds:g} s; the tape does not wait for it any more"
+            why = f"too slow: waited for {self._waited:.0f} s in all; the tape does not wait for it any more"
             self.plugin.failed("notify", why, self._call)
+
+    def _patience(self) -> float:
+        """Seconds that the loop will still wait in this run: some to begin with, and a share for each event handled."""
+        seconds = LIMITS.supervision.output_room_seconds
+        return seconds + self._handled * seconds / HALF - self._waited
 
     async def _tell(self) -> None:
         """One call with the oldest events; those that the plugin did not come to are the next call's first."""
+        again = len(self._begun)
         notice, missed = self._begin(), self._missed
         told = [*notice, *self._begun]
         self.plugin.hook_calls = len(told)
-        self._call = self._write_call(told)
+        self._call = self._write_call([*notice, *self._begun[again:]], again)
         try:
             reply: Notified = await self.plugin.call("notify", Notify(events=told, patience=PATIENCE))
             self._check(reply, told)
@@ -160,6 +170,7 @@ class OutputQueue:
         if notice:
             self._missed -= missed
         del self._begun[: reply.handled - len(notice)]
+        self._handled += reply.handled
         if reply.failed:
             self.plugin.dropped += sum(one.index >= len(notice) for one in reply.failed)
             why = f"{len(reply.failed)} of {reply.handled} events: {reply.failed[0].message}"
@@ -175,11 +186,12 @@ class OutputQueue:
             return []
         return [Missed(at=self._begun[0].at, detail=self.plugin.spec.detail, count=self._missed)]
 
-    def _write_call(self, told: Sequence[Event]) -> int:
+    def _write_call(self, new: Sequence[Event], again: int) -> int:
+        """An event is counted by its kind in the first call that holds it; `again`: how many are told once more."""
         self.plugin.calls += 1
         return self._record.append(
             "plugin.call",
-            {"hook": "notify", "kinds": dict(Counter(event.kind for event in told))},
+            {"hook": "notify", "kinds": dict(Counter(event.kind for event in new)), "again": again},
             plugin=self.plugin.spec.ref,
             capability="notify",
             verdict="allow",
