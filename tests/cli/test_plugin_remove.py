@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import closing
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -120,7 +121,7 @@ def test_it_takes_everything_away_and_says_what(home, pp, bring, keep):
         "file_bytes": 10,
     }
     assert left(home) == EVERYTHING
-    status, document, errors = pp("plugin", "remove", ID)
+    status, document, errors = pp("plugin", "remove", ID, "--yes")
     assert (status, errors) == (0, "")
     assert document == {
         "id": ID,
@@ -137,7 +138,7 @@ def test_it_takes_everything_away_and_says_what(home, pp, bring, keep):
     assert ID not in [plugin["id"] for plugin in pp("plugin", "list")[1]["plugins"]]
     assert not list(home.store.glob(f"{shown['digest']}*"))
     assert left(home, OTHER) == before != []
-    assert pp("plugin", "remove", ID)[0] == 1
+    assert pp("plugin", "remove", ID, "--yes")[0] == 1
 
 
 def test_a_person_is_told_what_is_gone(home, bring, keep, capsys):
@@ -150,7 +151,7 @@ def test_a_person_is_told_what_is_gone(home, bring, keep, capsys):
     assert f"values kept: 134 bytes in {home.state}/values/{ID}.db" in shown
     assert f"files: 2, 10 bytes; a paper run's are in {home.state}/files/{ID}" in shown
     assert f"those of tapes and dry runs in {home.state}/run-files/*/{ID}" in shown
-    assert main(["plugin", "remove", ID, "--home", str(home.root)]) == 0
+    assert main(["plugin", "remove", ID, "--yes", "--home", str(home.root)]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith(f"removed {ID} 1.0.0, sha256 ")
     assert second == "erased: 134 bytes of values, 2 files of 10 bytes"
@@ -161,7 +162,7 @@ def test_a_person_is_told_of_leftovers_that_nothing_was_installed(home, bring, k
     keep()
     assert main(["plugin", "remove", ID, "--keep-data", "--home", str(home.root)]) == 0
     capsys.readouterr()
-    assert main(["plugin", "remove", ID, "--home", str(home.root)]) == 0
+    assert main(["plugin", "remove", ID, "--yes", "--home", str(home.root)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"{ID} was not installed; something of it was left",
         "erased: 134 bytes of values, 2 files of 10 bytes",
@@ -181,14 +182,14 @@ def test_what_it_kept_can_stay_and_be_erased_later(home, pp, bring, keep):
     assert pp("plugin", "remove", ID, "--keep-data")[1]["data"] == "kept"
     assert left(home) == EVERYTHING
     assert pp("plugin", "remove", ID, "--keep-data")[0] == 1, "it is not installed"
-    document = pp("plugin", "remove", ID)[1]
+    document = pp("plugin", "remove", ID, "--yes")[1]
     assert (document["version"], document["digest"], document["data"]) == ("", "", "erased")
     assert left(home) == []
     assert [subject["data"] for _, subject in entries(home, "plugin.remove")] == ["kept", "erased"]
 
 
 def test_what_is_not_installed(pp):
-    status, _, errors = pp("plugin", "remove", "dev.probablyprofit.output-fil")
+    status, _, errors = pp("plugin", "remove", "dev.probablyprofit.output-fil", "--yes")
     assert (status, errors) == (
         1,
         (
@@ -201,7 +202,7 @@ def test_what_is_not_installed(pp):
 @pytest.mark.parametrize("name", ["../../etc", "..", "/etc/passwd", "", "*"])
 def test_what_is_no_id_names_nothing(home, pp, name):
     before = sorted(home.root.rglob("*"))
-    assert pp("plugin", "remove", name)[0] == 1
+    assert pp("plugin", "remove", name, "--yes")[0] == 1
     assert sorted(home.root.rglob("*")) == before
 
 
@@ -209,7 +210,7 @@ def test_not_while_pp_toml_has_it_enabled(home, pp, bring, keep):
     bring()
     keep()
     home.config_file.write_text(f'[host]\nmode = "paper"\n[plugins."{ID}"]\n')
-    status, _, errors = pp("plugin", "remove", ID)
+    status, _, errors = pp("plugin", "remove", ID, "--yes")
     assert (status, errors) == (
         1,
         (
@@ -219,7 +220,7 @@ def test_not_while_pp_toml_has_it_enabled(home, pp, bring, keep):
     )
     assert left(home) == EVERYTHING
     home.config_file.write_text(f'[plugins."{ID}"]\nenabled = false\n')
-    assert pp("plugin", "remove", ID)[0] == 0
+    assert pp("plugin", "remove", ID, "--yes")[0] == 0
 
 
 def test_not_while_a_set_of_pp_toml_names_it(home, pp, bring, keep):
@@ -227,7 +228,7 @@ def test_not_while_a_set_of_pp_toml_names_it(home, pp, bring, keep):
     keep()
     section = f'[plugins."{ID}"]\nenabled = false\n'
     home.config_file.write_text(f'{section}[sets.evening]\nplugins = ["{ID}"]\n')
-    status, _, errors = pp("plugin", "remove", ID)
+    status, _, errors = pp("plugin", "remove", ID, "--yes")
     assert (status, errors) == (
         1,
         (
@@ -237,7 +238,7 @@ def test_not_while_a_set_of_pp_toml_names_it(home, pp, bring, keep):
     )
     assert left(home) == EVERYTHING
     home.config_file.write_text(f'{section}[plugins."{OTHER}"]\n[sets.evening]\nplugins = ["{OTHER}"]\n')
-    assert pp("plugin", "remove", ID)[0] == 0
+    assert pp("plugin", "remove", ID, "--yes")[0] == 0
 
 
 def test_not_while_another_process_writes_the_record(home, pp, bring, keep):
@@ -245,7 +246,7 @@ def test_not_while_another_process_writes_the_record(home, pp, bring, keep):
     keep()
     record = Record.open(home.state, load_key(home.keys / "record"), home.origin, run="R")
     try:
-        status, _, errors = pp("plugin", "remove", ID)
+        status, _, errors = pp("plugin", "remove", ID, "--yes")
         assert status == 3
         assert "another host is writing this record" in errors
     finally:
@@ -290,11 +291,11 @@ def test_a_symlink_in_the_place_of_its_folder_is_not_followed(home, pp, bring, k
     (folder / "f.txt").unlink()
     folder.rmdir()
     folder.symlink_to(outside)
-    status, _, errors = pp("plugin", "remove", ID)
+    status, _, errors = pp("plugin", "remove", ID, "--yes")
     assert status == 1
     assert f"{folder}: cannot be read" in errors
     folder.unlink()
-    assert pp("plugin", "remove", ID)[0] == 0
+    assert pp("plugin", "remove", ID, "--yes")[0] == 0
     assert (outside / "mine").exists()
 
 
@@ -330,7 +331,7 @@ def test_what_one_publishers_plugin_kept_is_not_anothers(home, pp, bring, keep, 
     assert "is of another publisher" in errors
     assert left(home) == EVERYTHING
     bring()  # the one whose it is may have it back
-    assert pp("plugin", "remove", ID)[0] == 0
+    assert pp("plugin", "remove", ID, "--yes")[0] == 0
     assert pp("plugin", "install", rival, "--yes")[0] == 0
 
 
@@ -351,7 +352,7 @@ def test_what_is_left_is_of_the_publisher_installed_last(home, pp, bring, keep, 
     assert (status, "is of another publisher" in errors) == (3, True)
     assert left(home) == EVERYTHING
     assert pp("plugin", "install", rival, "--yes")[0] == 0, "it may have it back"
-    assert pp("plugin", "remove", ID)[0] == 0
+    assert pp("plugin", "remove", ID, "--yes")[0] == 0
     assert pp("plugin", "install", first, "--yes")[0] == 0, "once that is erased"
 
 
@@ -368,7 +369,7 @@ def test_a_removal_that_was_never_recorded_erases_nothing_that_an_earlier_one_ke
     assert pp("plugin", "list")[0] == 0
     assert left(home) == EVERYTHING
     assert not list(home.grants.glob(".*")), "the announcement is dropped"
-    assert pp("plugin", "remove", ID)[1]["data"] == "erased"
+    assert pp("plugin", "remove", ID, "--yes")[1]["data"] == "erased"
     assert left(home) == []
 
 
@@ -386,4 +387,36 @@ def test_a_damaged_file_of_values_is_told_and_can_be_moved_away(home, pp, bring,
     )
     path.rename(home.root / "aside")
     assert pp("plugin", "show", ID)[1]["storage"]["value_bytes"] == 0
+    assert pp("plugin", "remove", ID, "--yes")[0] == 0
+
+
+def test_nothing_is_erased_without_a_word(home, pp, bring, keep, monkeypatch, capsys):
+    bring()
+    keep()
+    status, _, errors = pp("plugin", "remove", ID)
+    assert status == 3
+    assert errors.splitlines() == [
+        f"pp: error: {ID}: it keeps 134 bytes of values, 2 files of 10 bytes, and nobody is here to ask",
+        "pp: hint: --yes erases that, --keep-data leaves it",
+    ]
+    monkeypatch.setattr("sys.stdin", Person("n\n"))
+    assert main(["plugin", "remove", ID, "--home", str(home.root)]) == 3
+    assert left(home) == EVERYTHING
+    assert entries(home, "plugin.remove") == []
+    monkeypatch.setattr("sys.stdin", Person("y\n"))
+    capsys.readouterr()
+    assert main(["plugin", "remove", ID, "--home", str(home.root)]) == 0
+    assert "Erase 134 bytes of values, 2 files of 10 bytes?" in capsys.readouterr().out
+    assert left(home) == []
+
+
+def test_who_keeps_nothing_is_removed_without_a_question(pp, bring):
+    bring()
     assert pp("plugin", "remove", ID)[0] == 0
+
+
+class Person(StringIO):
+    """Somebody at a terminal, who types this."""
+
+    def isatty(self):
+        return True

@@ -222,15 +222,15 @@ def test_a_host_that_runs_it_refuses_its_removal(settle: Any, pp_path: Path) -> 
     with running(home, pp_path) as host:
         until(host, lambda: home.pp("status", "--json").json.get("cycles"))
         home.configure(before + "enabled = false\n")
-        refused = home.pp("plugin", "remove", "test.keeper.counts")
+        refused = home.pp("plugin", "remove", "test.keeper.counts", "--yes")
         assert (refused.status, refused.stderr) == (
             3,
             "pp: error: test.keeper.counts: this host runs it\npp: hint: pp stop ends the host\n",
         )
         assert home.pp("plugin", "show", "test.keeper.counts").status == 0
-        assert home.pp("plugin", "remove", OUTPUT).status == 0, "that one is none of this host's"
+        assert home.pp("plugin", "remove", OUTPUT, "--yes").status == 0, "that one is none of this host's"
         home.pp("stop")
-    assert home.pp("plugin", "remove", "test.keeper.counts").status == 0
+    assert home.pp("plugin", "remove", "test.keeper.counts", "--yes").status == 0
     assert not (home.root / "state/values/test.keeper.counts.db").exists()
     assert not list((home.root / "state").glob("*/**/test.keeper.counts"))
     removed = [one["subject"]["id"] for one in home.entries("plugin.remove")]
@@ -242,7 +242,7 @@ def test_installed_again_it_begins_with_nothing(settle: Any, tmp_path: Path) -> 
     ran(home, "--cycles", 2)
     settings = (home.root / "pp.toml").read_text()
     home.configure(settings + "enabled = false\n")
-    for words, first in ((["--keep-data"], "3"), ([], "1")):
+    for words, first in ((["--keep-data"], "3"), (["--yes"], "1")):
         assert home.pp("plugin", "remove", "test.keeper.counts", *words).status == 0
         bring(home, tmp_path, "counts", COUNTS, version=f"1.0.{first}")
         home.configure(settings)

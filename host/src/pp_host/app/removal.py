@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pp_host.app.kept import erase, kept, left
@@ -23,8 +24,13 @@ from pp_host.trust.grants import Grant
 from pp_host.trust.store import ERASED, KEPT
 
 
-def remove(home: Home, plugin: str, *, keep_data: bool) -> dict[str, Any]:
-    """Take package, grant and what it kept away; what the record says of it. Errors: OperatorError, Refused."""
+def remove(
+    home: Home, plugin: str, *, keep_data: bool, agree: Callable[[Mapping[str, Any]], object]
+) -> dict[str, Any]:
+    """Take package, grant and what it kept away; what the record says of it. Errors: OperatorError, Refused.
+
+    agree: told what the record will say before anything happens; raises where that is not to be
+    """
     store = store_of(home)
     installed = {grant.id: grant for grant in store.installed()}
     grant = installed.get(plugin)
@@ -32,6 +38,7 @@ def remove(home: Home, plugin: str, *, keep_data: bool) -> dict[str, Any]:
         raise OperatorError(f"{plugin}: not installed", hint=meant(plugin, installed) or "pp plugin list")
     _check_resting(home, plugin)
     subject = _subject(home, plugin, grant, keep_data=keep_data)
+    agree(subject)
     store.remove(
         plugin,
         keep_data=keep_data,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -169,7 +169,12 @@ def install(
     check_heir(place, offer.grant)
     if not yes:
         _ask(offer, as_json=as_json)
-    store.install(offer, lambda agreed: record_operator(place, "plugin.install", install_subject(agreed)))
+
+    def record(agreed: Grant) -> None:
+        check_heir(place, agreed)  # again: a person may have taken long, and others may have been at work
+        record_operator(place, "plugin.install", install_subject(agreed))
+
+    store.install(offer, record)
     line = f"installed {offer.grant.id} {offer.grant.version}, sha256 {offer.grant.digest}"
     show(_facts(offer.grant), _told(line, *_next_step(place, offer.grant)), as_json=as_json)
 
@@ -180,18 +185,22 @@ def remove(
     keep_data: Annotated[
         bool, typer.Option("--keep-data", help="Leave what it keeps for a later installation.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Erase without asking.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take an installed plugin out of the home, and erase what it keeps."""
     from pp_host.app.removal import remove as take_out
 
-    document = take_out(opened(home), plugin, keep_data=keep_data)
+    def agree(subject: Mapping[str, Any]) -> None:
+        if not yes and not keep_data and (subject["value_bytes"] or subject["files"]):
+            _ask_to_erase(subject, as_json=as_json)
+
+    document = take_out(opened(home), plugin, keep_data=keep_data, agree=agree)
     line = f"{plugin} was not installed; something of it was left"
     if document["digest"]:
         line = f"removed {plugin} {document['version']}, sha256 {document['digest']}"
-    sizes = f"{document['value_bytes']} bytes of values, {document['files']} files of {document['file_bytes']} bytes"
-    show(document, _told(line, f"{document['data']}: {sizes}"), as_json=as_json)
+    show(document, _told(line, f"{document['data']}: {_keeps(document)}"), as_json=as_json)
 
 
 @app.command(name="list")
@@ -296,6 +305,24 @@ def _ask(offer: Offer, *, as_json: bool) -> None:
     draw_plugin(console(), offer.plugin, offer.grant)
     if not typer.confirm("Grant this?"):
         raise Refused(f"{offer.grant.id}: not granted, nothing was installed")
+
+
+def _ask_to_erase(subject: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json or not sys.stdin.isatty():
+        raise Refused(
+            f"{subject['id']}: it keeps {_keeps(subject)}, and nobody is here to ask",
+            hint="--yes erases that, --keep-data leaves it",
+        )
+    if not typer.confirm(f"Erase {_keeps(subject)}?"):
+        raise Refused(
+            f"{subject['id']}: not agreed, nothing was removed", hint="--keep-data leaves what it keeps"
+        )
+
+
+def _keeps(subject: Mapping[str, Any]) -> str:
+    return (
+        f"{subject['value_bytes']} bytes of values, {subject['files']} files of {subject['file_bytes']} bytes"
+    )
 
 
 def _facts(grant: Grant) -> dict[str, Any]:
