@@ -280,6 +280,15 @@ def test_times_have_one_form_and_signs_stand_before_the_currency(made):
     assert f"profit {sign}$ {dollars(abs(money['profit']))}" in text
 
 
+def test_runs_spell_the_markets_time_and_the_machines_alike(demo, told, said):
+    home, _ = demo
+    (row,) = said(home, "runs")["runs"]
+    status, out, _ = told(home, "runs")
+    assert status == 0
+    assert f" │ {row['ended'][:19].replace('T', ' ')} │ " in out
+    assert len(re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", out)) == 2
+
+
 CHEAP = "org.example.cheap"
 
 
