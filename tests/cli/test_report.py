@@ -10,17 +10,21 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from contextlib import closing
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
+from pp_host.cli.report import DRAWS
 
 from tests.cli.recorded import RUN, START, pp, written
 from tests.cli.test_status import hosting, until
 from tests.cli.test_views import lots
 from tests.e2e.test_tape_accounts import small_tape
 
+ROOT = Path(__file__).parents[2]
 MICRO = 1_000_000
 HOSTILE = "</td><script>alert(1)</script><img src=x onerror=alert(1)>\"' \u202e\x1b[2J\x00&amp;"
 VOID = {"meta"}
@@ -262,6 +266,93 @@ def test_the_page_says_what_the_figures_say(demo, made):
             assert f"{kind}: {reason} {number:,} (" in text
     for line in report["proof"]["note"].splitlines():
         assert line in text
+
+
+def test_times_have_one_form_and_signs_stand_before_the_currency(made):
+    _, report, markup = made
+    text = Page(markup).text
+    assert not re.search(r"\d-\d\d(T|[T ]\d\d:\d\d:\d\d[.Z])", text)
+    assert not re.search(r"\$ [+-]", text)
+    header, money = report["header"], report["money"]
+    spelled = [header[name][:19].replace("T", " ") for name in ("started", "ended")]
+    assert f"ran {spelled[0]} to {spelled[1]} UTC" in text
+    sign = "+" if money["profit"] > 0 else "-"
+    assert f"profit {sign}$ {dollars(abs(money['profit']))}" in text
+
+
+def test_runs_spell_the_markets_time_and_the_machines_alike(demo, told, said):
+    home, _ = demo
+    (row,) = said(home, "runs")["runs"]
+    status, out, _ = told(home, "runs")
+    assert status == 0
+    assert f" │ {row['ended'][:19].replace('T', ' ')} │ " in out
+    assert len(re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", out)) == 2
+
+
+CHEAP = "org.example.cheap"
+
+
+@pytest.fixture
+def selecting(home):
+    """A home with a trade of an agent that saw what a strategy had selected; `brief` as run.start holds it."""
+
+    def make(brief):
+        bought = {"limit_price": 500_000, "tick": 1, "fee_rate": 0, "fee_exponent": 1, "reserve": MICRO}
+        selection = {"account": "paper", "markets": 20, "digest": "d", "ids": [], "stale": False}
+        written(
+            home,
+            ("deposit", {"account": "paper", "amount": 5 * MICRO, "at": 0}, None),
+            ("run.start", {**START[1], "brief": brief}, None),
+            ("observation", observed(1, 5 * MICRO), None),
+            ("selection", selection, 2),
+            ("order.intent", order("ab", expires_at=9, at=2, **bought), 3),
+            ("order.fill", order("ab", trade="t", price=500_000, amount=MICRO, fee=0, at=2), 4),
+            plugin=CHEAP,
+        )
+        return home.root
+
+    return make
+
+
+def test_a_run_with_a_strategy_says_whose_brief_it_had_and_what_could_be_bought(selecting, reported):
+    told = {"plugin": CHEAP, "name": "tight", "digest": "ab" * 32}
+    _, report, markup = reported(selecting(told))
+    text = Page(markup).text
+    assert report["header"]["strategy"] == {"id": CHEAP, "brief": "tight", "brief_digest": "ab" * 32}
+    assert f"strategy {CHEAP}, brief tight, sha256:{'ab' * 32}" in text
+    assert "selection The strategy lets 20 markets be bought (the list is unchanged)" in text
+    assert "ids=" not in text
+
+
+def test_a_strategy_without_a_brief_is_named_too(selecting, reported):
+    _, report, markup = reported(selecting(None))
+    assert report["header"]["strategy"] == {"id": CHEAP, "brief": "", "brief_digest": ""}
+    assert f"strategy {CHEAP}, without a brief" in Page(markup).text
+
+
+def test_a_run_without_a_strategy_names_none(made):
+    _, report, markup = made
+    assert report["header"]["strategy"] is None
+    assert "strategy" not in Page(markup).text.lower()
+
+
+def test_an_agent_that_did_not_trade_is_among_the_agents(home, reported):
+    asked, failed = {"hook": "decide"}, {"hook": "decide", "why": "late"}
+    written(
+        home,
+        START,
+        ("observation", observed(1, MICRO), None),
+        ("plugin.call", asked, 1),
+        plugin="org.example.idle",
+    )
+    written(home, ("plugin.failed", failed, None), plugin="org.example.late")
+    written(home, ("plugin.call", {"hook": "snapshot"}, None), plugin="org.example.source")
+    _, report, markup = reported(home.root)
+    assert [(one["name"], one["trades"], one["profit"]) for one in report["agents"]] == [
+        ("org.example.idle", 0, 0),
+        ("org.example.late", 0, 0),
+    ]
+    assert "idle $ 0.00 late $ 0.00 open positions, all agents" in Page(markup).text
 
 
 def test_every_trade_opens_its_chain_as_pp_audit_why_tells_it(demo, made, said):
@@ -531,14 +622,22 @@ def test_a_damaged_record_makes_no_page(home, told, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_without_matplotlib_there_is_the_page_and_a_word_about_the_pictures(
+def test_without_matplotlib_the_answer_says_that_the_page_has_charts_and_what_installs_it(
     home, told, tmp_path, monkeypatch
 ):
     written(home, START)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     status, out, _ = told(home.root, "report", "--out", tmp_path / "out")
     assert status == 0
-    assert "no pictures: matplotlib, which draws them, is not installed" in out
+    assert out.splitlines() == [
+        f"report written: {tmp_path}/out",
+        f"  {tmp_path}/out/index.html",
+        f"  {tmp_path}/out/report.json",
+        "the page has its charts; PNG files need matplotlib:",
+        f"  {sys.executable} -m pip install '{DRAWS}'",
+    ]
+    extras = tomllib.loads((ROOT / "host" / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert extras["report"] == [DRAWS]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["index.html", "report.json"]
 
 
@@ -546,7 +645,11 @@ def test_the_command_works_as_a_program_and_names_its_folder(demo, tmp_path):
     home, result = demo
     done = pp("report", result["run"][:20], "--home", home, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"report written: report-{result['run']}\n")
+    folder = f"report-{result['run']}"
+    pictures = ("equity.png", "exposure.png", "verdicts.png", "agents.png")
+    listed = [f"  {folder}/{name}" for name in ("index.html", *pictures, "report.json")]
+    assert done.stdout.splitlines() == [f"report written: {folder}", *listed]
+    assert "report-*/" in (ROOT / ".gitignore").read_text().splitlines()
     assert (tmp_path / f"report-{result['run']}" / "index.html").stat().st_size > 100_000
 
 

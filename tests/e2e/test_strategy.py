@@ -157,6 +157,11 @@ def test_agents_see_and_buy_what_was_selected_and_are_told_the_brief(home: Any) 
     assert ("d", "not_selected") in denied(place)
     assert result["reasons"]["denied"]["not_selected"] == 4
     digest = hashlib.sha256(TEXT.encode()).hexdigest()
+    order = place.entries("order.fill")[-1]["subject"]["order"]
+    why = place.pp("audit", "why", order, "--json").json
+    assert why["brief"] == {"plugin": "test.strategy", "name": "only", "digest": digest}
+    shown = place.pp("report", "--out", place.root.parent / "report", "--json").json["report"]
+    assert shown["header"]["strategy"] == {"id": "test.strategy", "brief": "only", "brief_digest": digest}
     (start,) = place.entries("run.start")
     assert start["subject"]["brief"] == {"plugin": "test.strategy", "name": "only", "digest": digest}
     installed = {e["subject"]["id"]: e["subject"]["briefs"] for e in place.entries("plugin.install")}

@@ -168,6 +168,26 @@ def test_why_draws_a_tree_with_the_digest(home):
         assert title in said
 
 
+def test_why_tells_what_the_strategy_let_be_bought_and_whose_brief_it_was(home):
+    assert json.loads(run(home, "why", "abc", "--json"))["brief"] is None
+    assert "brief" not in run(home, "why", "abc")
+    strategy = Actor("plugin", "org.example.cheap", "1.0.0", "ef" * 32)
+    told = {"plugin": strategy.id, "name": "tight", "digest": "12" * 32}
+    record = Record.open(home.state, load_key(home.keys / "record"), home.origin, run="run-2")
+    record.append("run.start", {"brief": told})
+    record.append("plugin.start", {"id": strategy.id, "grant": "s"}, actor=strategy)
+    selected = {"account": "paper", "markets": 20, "digest": "d", "ids": [], "stale": False}
+    selection = record.append("selection", selected, actor=strategy)
+    record.append("order.intent", {"order": "def456"}, cause=selection)
+    record.close()
+    lines = run(home, "why", "def456").splitlines()
+    (said,) = [line for line in lines if " selection " in line]
+    assert "  The strategy lets 20 markets be bought (the list is unchanged)  account=paper" in said
+    assert "ids=" not in said
+    assert lines[-1] == f"  └ strategy org.example.cheap, brief tight, sha256:{'12' * 32}"
+    assert json.loads(run(home, "why", "def456", "--json"))["brief"] == told
+
+
 def test_an_unknown_order_has_a_hint(home):
     error = run(home, "why", "ffff", fails=OperatorError)
     assert (error.exit_status, error.hint) == (1, "pp audit tail --event order.intent shows orders")

@@ -11,6 +11,7 @@ import msgspec
 import typer
 
 from pp_host.cli.output import HomeOption, JsonOption, cents, printable, show
+from pp_host.cli.strategy import briefed, fields, selected
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -169,6 +170,7 @@ def why(
         "chain": _plain(told.chain),
         "life": _plain(told.life),
         "plugins": _plain(told.plugins),
+        "brief": told.start.subject.get("brief") if told.start else None,
     }
     show(document, lambda console: _print(console, _story(told)), as_json=as_json)
 
@@ -184,6 +186,8 @@ def _story(told: Why) -> Iterator[str]:
     yield from (f"│ ├ {_line(entry)}" for entry in told.life)
     yield "└ whose code"
     yield from (f"  ├ {_line(entry)}" for entry in told.plugins)
+    if told.start and (brief := told.start.subject.get("brief")):
+        yield f"  └ strategy {briefed(brief['plugin'], brief['name'], brief['digest'])}"
 
 
 def _summary(told: Why) -> Iterator[str]:
@@ -212,7 +216,9 @@ def _line(entry: Entry) -> str:
         else f"{who.kind} {who.id}"
     )
     judged = f"{entry.verdict} {entry.rule}" if entry.verdict else entry.rule
-    parts = (f"#{entry.seq}", entry.ts, entry.event, name, judged, _value(entry.subject))
+    words = selected(entry.subject) if entry.event == "selection" else ""
+    told = _value(fields(entry.event, entry.subject))
+    parts = (f"#{entry.seq}", entry.ts, entry.event, name, judged, words, told)
     return "  ".join(printable(part.strip()) for part in parts if part.strip())
 
 

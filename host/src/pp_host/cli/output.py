@@ -137,6 +137,11 @@ def when(micros: int) -> str:
     return f"{datetime.fromtimestamp(micros // 1_000_000, UTC):%Y-%m-%d %H:%M:%S}"
 
 
+def moment(ts: str) -> str:
+    """A time as the record spells it, as `when` does: '2026-01-31T23:59:59.123456Z' -> '2026-01-31 23:59:59'."""
+    return ts[: len("2026-01-31T23:59:59")].replace("T", " ")
+
+
 def price(micros: int) -> str:
     """Micro-USD per share as dollars with four decimals, truncated: 123_456 -> '0.1234'."""
     return f"{micros // 1_000_000}.{micros % 1_000_000 // 100:04d}"

@@ -1,4 +1,4 @@
-"""`pp report`: what a run did, as a page for anybody and as pictures.
+"""`pp report`: what a run did, as a page with charts for anybody, as figures, and as pictures.
 
 Laws: what is shown is derived from the record; nothing is written but the folder of the report.
 """
@@ -6,6 +6,8 @@ Laws: what is shown is derived from the record; nothing is written but the folde
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from collections.abc import Collection
 from functools import partial
 from pathlib import Path
@@ -22,10 +24,7 @@ if TYPE_CHECKING:
     from pp_host.app.report.gather import Doing, Gathered
 
 
-WITHOUT = (
-    "matplotlib, which draws them, is not installed; it is the extra `report` of the host,"
-    " and `make lint` installs it in a checkout"
-)
+DRAWS = "matplotlib>=3.10"  # the extra `report` of the host
 
 
 def report(
@@ -39,7 +38,7 @@ def report(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a page and pictures about what a run did: money over time, verdicts, trades and how each came about."""
+    """Write a page with charts about what a run did: money over time, verdicts, trades and how each came about."""
     from pp_host.app.report import gather, publication
     from pp_host.cli.consulting import reading
 
@@ -72,10 +71,10 @@ def _drawn(gathered: Gathered, doing: Doing) -> dict[str, bytes]:
 
 
 def _tell(console: Console, place: Path, files: Collection[str]) -> None:
-    from pp_host.app.report.publication import PAGE, PICTURES
+    from pp_host.app.report.publication import PICTURES
 
-    lines = [f"report written: {place}", f"  {place / PAGE}"]
-    lines += [f"  {place / name}" for name in files if name in PICTURES]
+    lines = [f"report written: {place}", *(f"  {place / name}" for name in files)]
     if not set(PICTURES) & set(files):
-        lines.append(f"no pictures: {WITHOUT}")
+        command = shlex.join([sys.executable, "-m", "pip", "install", DRAWS])
+        lines += ["the page has its charts; PNG files need matplotlib:", f"  {command}"]
     console.print("\n".join(map(printable, lines)), soft_wrap=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pp_host.cli.output import brief, cents, elided, folding, percent, price, printable, when
+from pp_host.cli.output import brief, cents, elided, folding, moment, percent, price, printable, when
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,7 +69,7 @@ def draw_runs(console: Console, document: Mapping[str, Any]) -> None:
             printable(row["run"]),
             "tape" if row["account"] != "paper" else printable(row["mode"]),
             when(row["now"]) if row["observed"] is not None else "",
-            row["ended"][: len("2026-01-31T23:59:59")] or "not yet, or not in good order",
+            moment(row["ended"]) or "not yet, or not in good order",
             cents(row["equity"]),
             cents(row["equity"] - row["equity_start"]),
             *(f"{row[name]:,}" for name in ("orders", "fills")),

@@ -25,13 +25,14 @@ class Why:
 
     `chain` leads from the order's last fill (its last entry where none) by `cause` to the beginning, and from
     an observation to the snapshot that showed the order's market; `life` is every entry of the order, oldest
-    first; `plugins` the start, with digest and grant, of each plugin in the chain.
+    first; `plugins` the start, with digest and grant, of each plugin in the chain; `start` that of the order's run.
     """
 
     order: str
     chain: tuple[Entry, ...]
     life: tuple[Entry, ...]
     plugins: tuple[Entry, ...]
+    start: Entry | None
 
 
 class RecordReader:
@@ -98,7 +99,8 @@ class RecordReader:
         life = self._life(prefix)
         fills = [entry for entry in life if entry.event == "order.fill"]
         chain = list(self._chain((fills or life)[-1]))
-        return Why(life[0].subject["order"], tuple(chain), tuple(life), tuple(self._starts(chain)))
+        start = next(self._entries("event = 'run.start' AND run = ?", (life[0].run,)), None)
+        return Why(life[0].subject["order"], tuple(chain), tuple(life), tuple(self._starts(chain)), start)
 
     def chain(self, seq: int) -> Iterator[Entry]:
         """From entry `seq` by `cause` to the beginning, as in `Why`. OperatorError: there is no such entry."""

@@ -121,7 +121,7 @@ def story():
 def test_profit_is_by_agent_and_market_and_adds_up(story):
     books = story.books()
     money = books.money()
-    assert {one.name: one.profit for one in books.agents()} == {
+    assert {one.name: one.profit for one in books.agents(())} == {
         "p.one": 6 * MICRO - 100,
         "p.two": 14 * MICRO - 900,
     }
@@ -134,9 +134,20 @@ def test_profit_is_by_agent_and_market_and_adds_up(story):
     assert [one.market for one in books.payouts] == ["m"]
 
 
+def test_an_agent_that_was_asked_and_did_not_trade_earned_nothing(story):
+    books = story.books()
+    asked = [(one.name, one.trades, one.profit) for one in books.agents({"p.idle", "p.one"})]
+    assert [name for name, _, _ in asked] == ["p.two", "p.one", "p.idle"]
+    assert asked[-1] == ("p.idle", 0, 0)
+    assert asked[:2] == [(one.name, one.trades, one.profit) for one in books.agents(())]
+
+
 def test_what_came_before_the_run_is_not_its_own(story):
     later = story.books(first=8)  # p.one and p.two hold m already
-    assert {one.name: one.profit for one in later.agents()} == {"p.one": 6 * MICRO, "p.two": 14 * MICRO - 700}
+    assert {one.name: one.profit for one in later.agents(())} == {
+        "p.one": 6 * MICRO,
+        "p.two": 14 * MICRO - 700,
+    }
     assert later.equity_start == 1000 * MICRO
     assert later.money().fees == 700
 
@@ -154,7 +165,7 @@ def test_a_trade_told_twice_counts_once(story):
     fills = [one for one in story.entries if one.event == "order.fill"]
     story.entries.append(msgspec.structs.replace(fills[0], seq=len(story.entries)))
     assert story.books().money() == Story.books(story).money()
-    assert sum(one.trades for one in story.books().agents()) == 4
+    assert sum(one.trades for one in story.books().agents(())) == 4
 
 
 def test_another_accounts_money_is_left_alone(story):
@@ -183,7 +194,7 @@ def test_without_trades_everything_is_naught():
     told = Story()
     told.mark(10, 1000 * MICRO, cash=1000 * MICRO)
     books = told.books()
-    assert (books.agents(), books.markets(), books.money().profit, books.drawdown.at) == ([], [], 0, None)
+    assert (books.agents(()), books.markets(), books.money().profit, books.drawdown.at) == ([], [], 0, None)
 
 
 LOTS = st.lists(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pp_host.cli.page.charts import money_axis, time_axis
+from pp_host.cli.page.charts import dollars, gain, money_axis, time_axis
 
 MONEY = st.integers(-(10**15), 10**15)
 SECOND = 1_000_000
@@ -27,6 +27,33 @@ def test_a_money_axis_holds_its_values_at_even_ticks_with_words_of_their_own(one
     for tick, label in zip(axis.ticks, axis.labels, strict=True):
         assert round(float(label.replace(",", "")) * SECOND) == tick
     assert 0 <= axis.place(low) <= axis.place(high) <= 1
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (0, 0, ("0.00", "1.00")),
+        (1000 * SECOND, 1000 * SECOND, ("1,000.00", "1,001.00")),
+        (-300_000, -300_000, ("-1.00", "0.00")),
+        (0, 1, ("0.00", "0.01")),
+        (0, 4 * SECOND, ("0", "1", "2", "3", "4")),
+    ],
+)
+def test_a_flat_line_stands_between_whole_dollars_and_no_tick_is_below_a_cent(low, high, labels):
+    assert money_axis(low, high).labels == labels
+
+
+@pytest.mark.parametrize(
+    ("micros", "amount", "gained"),
+    [
+        (-4_930_000, "-$ 4.93", "-$ 4.93"),
+        (119_200_000, "$ 119.20", "+$ 119.20"),
+        (0, "$ 0.00", "$ 0.00"),
+        (-1_234_567_890_000, "-$ 1,234,567.89", "-$ 1,234,567.89"),
+    ],
+)
+def test_the_sign_stands_before_the_currency(micros, amount, gained):
+    assert (dollars(micros), gain(micros)) == (amount, gained)
 
 
 @given(st.integers(0, 4_000_000_000 * SECOND), st.integers(0, 5 * 365 * 86_400 * SECOND))

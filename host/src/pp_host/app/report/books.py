@@ -7,7 +7,8 @@ A payout is dealt to those who held the market in proportion to their shares; wh
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 from msgspec import Struct
 
@@ -110,9 +111,10 @@ class RunBooks:
             cash=self._cash.curve(),
         )
 
-    def agents(self) -> list[Taking]:
-        """By plugin, the most profitable first."""
-        return _takings((plugin, earned) for (plugin, _), earned in self.earned.items())
+    def agents(self, asked: Collection[str]) -> list[Taking]:
+        """By plugin, the most profitable first; those who were `asked` and did not trade among them."""
+        idle = ((plugin, Earned()) for plugin in asked)
+        return _takings(chain(idle, ((plugin, earned) for (plugin, _), earned in self.earned.items())))
 
     def markets(self) -> list[Taking]:
         """By market, the most profitable first."""

@@ -23,6 +23,7 @@ TELLING: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Events that may mean that something went wrong, and what of their subjects says so."""
+ASKING = ("plugin.call", "plugin.failed")
 EVENTS = ("run.start", "run.end", "state.resume", "plugin.start", "plugin.call", *TELLING)
 
 
@@ -35,6 +36,7 @@ class RunCourse:
         self.halted = ""
         self.troubles: deque[Trouble] = deque(maxlen=TROUBLES)
         self.troubled = 0
+        self.agents: set[str] = set()
         self._starts: dict[str, Entry] = {}
         self._counts: Counter[tuple[str, str]] = Counter()  # by event and plugin
 
@@ -50,6 +52,8 @@ class RunCourse:
                 self.halted = str(entry.subject.get("reason", "")) or "no reason given"
             case "state.resume":
                 self.halted = ""
+        if entry.event in ASKING and entry.subject.get("hook") == "decide":
+            self.agents.add(entry.actor.id)
         if entry.event in TELLING and _is_trouble(entry):
             self._trouble(entry)
         if entry.actor.kind == "plugin" and (entry.event != "plugin.exit" or _is_trouble(entry)):

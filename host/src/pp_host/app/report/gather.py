@@ -23,6 +23,7 @@ from pp_host.app.report.shapes import (
     ReasonCount,
     Report,
     State,
+    StrategyPart,
     Trade,
 )
 from pp_host.app.status import asked
@@ -70,13 +71,15 @@ def gather(home: Home, found: Rundown, doing: Doing) -> Gathered:
     """The whole report. RecordError: the record is damaged, or contradicts its own books."""
     with RecordReader.open(home.state) as reader:
         books, version = _opened(reader, found)
+        strategist = _strategist(reader, found)
         with doing(what="reading the run") as advance:
             course = _played(reader, found, books, advance)
         chains = {trade["seq"]: _chain(reader, trade["seq"]) for trade in found.trades}
     state = _state(home, found)
     with doing(what="verifying the record") as advance:
         proof = _proof(home, found.stop, advance)
-    return Gathered(_report(found, books, course, proof, state=state, version=version), chains)
+    header = _header(found, books, course, state=state, version=version, strategist=strategist)
+    return Gathered(_report(found, books, course, proof, header), chains)
 
 
 def _opened(reader: RecordReader, found: Rundown) -> tuple[RunBooks, str]:
@@ -88,6 +91,12 @@ def _opened(reader: RecordReader, found: Rundown) -> tuple[RunBooks, str]:
     hosts = reader.entries(("host.start",), run=run.run, first=found.before, stop=stop)
     versions = [str(entry.subject["version"]) for entry in hosts]
     return RunBooks(ledger), versions[-1] if versions else ""
+
+
+def _strategist(reader: RecordReader, found: Rundown) -> str:
+    """The id of who selected markets in the run, empty when nobody did."""
+    selections = reader.entries(("selection",), run=found.run.run, first=found.run.seq, stop=found.stop)
+    return next((entry.actor.id for entry in selections), "")
 
 
 def _played(reader: RecordReader, found: Rundown, books: RunBooks, advance: Advance) -> RunCourse:
@@ -142,14 +151,12 @@ def _state(home: Home, found: Rundown) -> State:
         return "interrupted"
 
 
-def _report(
-    found: Rundown, books: RunBooks, course: RunCourse, proof: Proof, *, state: State, version: str
-) -> Report:
-    markets, agents = books.markets(), books.agents()
+def _report(found: Rundown, books: RunBooks, course: RunCourse, proof: Proof, header: Header) -> Report:
+    markets, agents = books.markets(), books.agents(course.agents)
     gained = [one for one in markets if one.profit > 0][:EXTREMES]
     lost = [one for one in reversed(markets) if one.profit < 0][:EXTREMES]
     return Report(
-        header=_header(found, books, course, state=state, version=version),
+        header=header,
         proof=proof,
         money=books.money(),
         counts=_counts(found, books),
@@ -168,7 +175,9 @@ def _report(
     )
 
 
-def _header(found: Rundown, books: RunBooks, course: RunCourse, *, state: State, version: str) -> Header:
+def _header(
+    found: Rundown, books: RunBooks, course: RunCourse, *, state: State, version: str, strategist: str
+) -> Header:
     run, opening, ending = found.run, course.opening, course.ending
     said: dict[str, Any] = opening.subject if opening else {}
     return Header(
@@ -187,7 +196,15 @@ def _header(found: Rundown, books: RunBooks, course: RunCourse, *, state: State,
         config=said.get("config", ""),
         version=version,
         halted=course.halted,
+        strategy=_strategy(said.get("brief"), strategist),
     )
+
+
+def _strategy(told: dict[str, str] | None, strategist: str) -> StrategyPart | None:
+    """As the run's start names the brief, or of a strategy without one as its selections name it."""
+    if told:
+        return StrategyPart(id=told["plugin"], brief=told["name"], brief_digest=told["digest"])
+    return StrategyPart(id=strategist, brief="", brief_digest="") if strategist else None
 
 
 def _counts(found: Rundown, books: RunBooks) -> Counts:

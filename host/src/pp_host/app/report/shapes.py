@@ -15,11 +15,21 @@ from pp_host.app.report.curve import Curve
 State = Literal["finished", "running", "interrupted"]
 
 
+class StrategyPart(Struct, frozen=True, kw_only=True):
+    """Who selected what may be bought. `brief` names the text that agents were given and `brief_digest` is its sha256;
+    both are empty of a strategy without one."""
+
+    id: str
+    brief: str
+    brief_digest: str
+
+
 class Header(Struct, frozen=True, kw_only=True):
     """`started` and `ended` are the machine's time as the record spells it; `ended` is empty while it has not.
 
     first, last: the session's clock at the first and the last observation, null before that. `cycles` is null of a run
-    that has not ended. `tape` and `config` are digests, `tape` empty without one; `halted` is why it was halted, if so.
+    that has not ended. `tape` and `config` are digests, `tape` empty without one; `halted` is why it was halted, if so;
+    `strategy` is null of a run that has none.
     """
 
     run: str
@@ -37,6 +47,7 @@ class Header(Struct, frozen=True, kw_only=True):
     config: str
     version: str
     halted: str
+    strategy: StrategyPart | None
 
 
 class Proof(Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from pp_host.cli.tables import plugin_names
 from pp_host.model import MICRO, PPM
 
 TICKS = 5
+CENT = MICRO // 100
 LABEL = 26  # characters of a market's name
 MOST_TICKS = 7  # of a time axis, plus one
 Kind = Literal["gain", "loss", "approved", "reduced", "denied", "none"]
@@ -107,7 +108,7 @@ def agents(report: Report) -> BarChart:
     """With what open positions came to, which no agent's figure holds, the bars add up to the profit of the run."""
     money = report.money
     still = _amount("open positions, all agents", money.revalued)
-    summary = f"realised less fees, and open positions: $ {signed(money.profit)} in all"
+    summary = f"realised less fees, and open positions: {gain(money.profit)} in all"
     names = plugin_names(one.name for one in report.agents)
     bars = tuple(_amount(names[one.name], one.profit) for one in report.agents)
     return BarChart("Profit by agent", summary, (("", (*bars, still)),))
@@ -130,12 +131,22 @@ def signed(micros: int) -> str:
     return f"+{cents(micros)}" if micros > 0 else cents(micros)
 
 
+def dollars(micros: int) -> str:
+    """-4_930_000 -> '-$ 4.93'"""
+    return f"{'-' if micros < 0 else ''}$ {cents(abs(micros))}"
+
+
+def gain(micros: int) -> str:
+    """The same, and 119_200_000 -> '+$ 119.20'."""
+    return f"+{dollars(micros)}" if micros > 0 else dollars(micros)
+
+
 def _market(taking: Taking) -> Bar:
     return _amount(elided(taking.name, LABEL), taking.profit)
 
 
 def _amount(label: str, profit: int) -> Bar:
-    return Bar(label, profit, f"$ {signed(profit)}", _kind(profit))
+    return Bar(label, profit, gain(profit), _kind(profit))
 
 
 def _kind(profit: int) -> Kind:
@@ -157,18 +168,22 @@ def _line_chart(title: str, summary: str, times: Axis, curve: Curve, *, filled: 
 def _extremes(curve: Curve) -> str:
     low, high = curve.lowest, curve.highest
     if low.value == high.value:
-        return f"$ {cents(low.value)} all the time"
+        return f"{dollars(low.value)} all the time"
     return (
-        f"lowest $ {cents(low.value)} at {when(low.at)}, highest $ {cents(high.value)} at {when(high.at)} UTC"
+        f"lowest {dollars(low.value)} at {when(low.at)}, highest {dollars(high.value)} at {when(high.at)} UTC"
     )
 
 
 def money_axis(low: int, high: int) -> Axis:
-    """Ticks at 1, 2 or 5 times a power of ten micro-USD; the ends are ticks that hold `low` and `high`."""
-    step = _step(max(high - low, abs(high) // 1000, MICRO // 100) // (TICKS - 1))
+    """Ticks at 1, 2 or 5 times a power of ten, a cent at least; the ends are ticks that hold `low` and `high`.
+
+    Around one value alone they are a dollar apart.
+    """
+    flat = low == high
+    step = MICRO if flat else _step(max((high - low) // (TICKS - 1), abs(high) // 1000 // (TICKS - 1), CENT))
     first, last = low // step * step, -(-high // step) * step
     ticks = tuple(range(first, max(last, first + step) + step, step))
-    digits = 0 if step % MICRO == 0 else 2 if step % 10_000 == 0 else 6
+    digits = 2 if flat or step < MICRO else 0
     return Axis(ticks[0], ticks[-1], ticks, tuple(f"{tick / MICRO:,.{digits}f}" for tick in ticks))
 
 

@@ -10,11 +10,14 @@ import base64
 import hashlib
 from importlib import resources
 
+import msgspec
+
 from pp_host.app.report.gather import Gathered
 from pp_host.app.report.shapes import Header, Report
-from pp_host.cli.output import when
+from pp_host.cli.output import moment, when
 from pp_host.cli.page.markup import Html, joined, tag, text, verbatim
 from pp_host.cli.page.sections import charts, sections, tiles
+from pp_host.cli.strategy import briefed
 
 STATES = {
     "finished": "finished",
@@ -62,9 +65,10 @@ def _top(report: Report) -> Html:
         ("state", STATES[header.state]),
         *([("halted", header.halted)] if header.halted else []),
         ("market time", _between(header)),
-        ("ran", f"{header.started} to {header.ended or 'now'}"),
+        ("ran", f"{moment(header.started)} to {moment(header.ended) or 'now'} UTC"),
         ("cycles", _cycles(header)),
         ("account", header.account),
+        *([("strategy", briefed(*msgspec.structs.astuple(header.strategy)))] if header.strategy else []),
         *([("tape sha256", header.tape)] if header.tape else []),
         ("settings sha256", header.config),
         ("seed, version", f"{header.seed}, pp {header.version}"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from pp_host.app.report.shapes import Link, PluginPart, ReasonCount, Report, Taking, Trade
-from pp_host.cli.output import brief, cents, elided, price, when
+from pp_host.cli.output import brief, cents, elided, moment, price, when
 from pp_host.cli.page.charts import signed
 from pp_host.cli.page.markup import Html, tag
 from pp_host.cli.page.story import DIGEST, WORDS, story
@@ -158,11 +158,11 @@ def troubles(report: Report) -> Html:
         tag(
             "tr",
             tag("td", f"#{one.seq}"),
-            tag("td", one.ts),
+            tag("td", moment(one.ts), title=one.ts),
             tag("td", one.event),
             tag("td", one.plugin),
             tag("td", brief(one.text, WORDS), class_="words"),
         )
         for one in reversed(report.troubles)
     )
-    return table(("entry", "at", "event", "plugin", "what"), rows)
+    return table(("entry", "at (UTC)", "event", "plugin", "what"), rows)

@@ -8,7 +8,7 @@ from pp_host.app.report.shapes import Money, Report
 from pp_host.cli.output import cents, percent, when
 from pp_host.cli.page import charts as drawn
 from pp_host.cli.page import rows
-from pp_host.cli.page.charts import signed
+from pp_host.cli.page.charts import dollars, gain
 from pp_host.cli.page.drawing import bar_chart, line_chart
 from pp_host.cli.page.markup import Html, joined, tag
 from pp_host.cli.page.rows import Chains
@@ -22,9 +22,9 @@ def tiles(report: Report) -> Html:
     share = percent(money.profit * PPM // money.equity_start) if money.equity_start > 0 else ""
     fall = "" if money.drawdown_at is None else f"{percent(money.drawdown_ppm)}, {when(money.drawdown_at)}"
     shown = [
-        ("equity at start", f"$ {cents(money.equity_start)}", ""),
-        ("equity at end", f"$ {cents(money.equity_end)}", f"cash $ {cents(money.cash)}"),
-        ("profit", f"$ {signed(money.profit)}", share),
+        ("equity at start", dollars(money.equity_start), ""),
+        ("equity at end", dollars(money.equity_end), f"cash $ {cents(money.cash)}"),
+        ("profit", gain(money.profit), share),
         ("fees", f"$ {cents(money.fees)}", f"on $ {cents(money.bought + money.sold)} traded"),
         ("deepest drawdown", f"$ {cents(money.drawdown)}", fall),
         ("trades", f"{counts.fills:,}", f"{counts.orders:,} orders of {counts.decisions:,} decisions"),
@@ -92,9 +92,9 @@ def _section(name: str, title: str, words: object, content: object) -> Html:
 
 
 def _sum(money: Money) -> str:
-    profit, realised, revalued = map(signed, (money.profit, money.realised, money.revalued))
+    profit, realised, revalued = map(gain, (money.profit, money.realised, money.revalued))
     return (
-        f"Profit $ {profit} = realised $ {realised} - fees $ {cents(money.fees)} + open positions $ {revalued}: by how"
+        f"Profit {profit} = realised {realised} - fees $ {cents(money.fees)} + open positions {revalued}: by how"
         " much their worth at the best bids, less their cost, has changed. Agents and markets are shown by what was"
         " realised, less fees; open positions count when they are closed."
     )

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pp_host.app.report.shapes import Link
-from pp_host.cli.output import brief, cents, elided, percent, price
+from pp_host.cli.output import brief, cents, elided, moment, percent, price
 from pp_host.cli.page.markup import Html, tag
+from pp_host.cli.strategy import fields, selected
 
 WORDS = 300  # characters of a plugin's own words
 FIELDS = 1_200  # characters of an entry's fields: `pp audit show` has them all
@@ -38,11 +39,11 @@ def _step(step: Link) -> Html:
     digest = tag("code", f" sha256:{step.digest[:DIGEST]}", title=step.digest) if step.digest else ""
     head = tag("div", tag("b", step.event), " ", _sentence(step.event, step.subject))
     judged = "".join(f", {word}" for word in (step.verdict, elided(step.rule)) if word)
-    where = tag("div", f"entry {step.seq} at {step.ts} by {step.who}", digest, judged, class_="entry")
-    fields = "  ".join(
-        f"{key}={_value(value)}" for key, value in step.subject.items() if value not in ("", None)
-    )
-    return tag("li", head, where, tag("div", brief(fields, FIELDS), class_="subject"))
+    at = tag("span", moment(step.ts), title=step.ts)
+    where = tag("div", f"entry {step.seq} at ", at, f" by {step.who}", digest, judged, class_="entry")
+    told = fields(step.event, step.subject)
+    words = "  ".join(f"{key}={_value(value)}" for key, value in told.items() if value not in ("", None))
+    return tag("li", head, where, tag("div", brief(words, FIELDS), class_="subject"))
 
 
 def _sentence(event: str, told: Mapping[str, Any]) -> str:
@@ -86,6 +87,7 @@ SENTENCES = {
         f"The host sees {told['rows']:,} markets; the account is worth $ {cents(told['equity'])},"
         f" $ {cents(told['exposure'])} of it at work"
     ),
+    "selection": selected,
     "plugin.call": lambda told: f"The host asks the plugin to {told['hook']}",
     "decision": _decided,
     "verdict": _judged,
