@@ -62,7 +62,7 @@ def _ended(facts: Facts, *, hangs: bool) -> Iterator[RenderableType]:
         table.add_row("ended", last["ended"] or "it did not end in good order, or just begins")
         for name in ("equity", "cash", "exposure"):
             table.add_row(name, _amount(last[name], last[f"{name}_start"]))
-    table.add_row("orders, fills", f"{facts['orders']:,}, {facts['fills']:,} in all runs")
+    table.add_row("orders, fills", f"{facts['orders']:,}, {facts['fills']:,} in all runs of this account")
     table.add_row("home", printable(facts["home"]))
     yield table
     if facts["positions"]:

@@ -149,8 +149,16 @@ def draw_fills(console: Console, document: Mapping[str, Any]) -> None:
     console.print(
         f"{_drawn(rows)} of {totals['fills']} fills; all of them: bought $ {cents(totals['bought'])},"
         f" sold $ {cents(totals['sold'])}, fees $ {cents(totals['fees'])},"
-        f" realised by sales $ {cents(totals['realised'])} before fees"
+        f" realised by sales $ {cents(totals['realised'])} before fees{_over(document['over'])}"
     )
+
+
+def _over(over: Mapping[str, int]) -> str:
+    """Behind totals: that they are over several runs, whose money is not the same where their accounts differ."""
+    if over["runs"] < 2:
+        return ""
+    accounts = "one account" if over["accounts"] == 1 else f"{over['accounts']} accounts, tapes included"
+    return f"; over {over['runs']} runs of {accounts}: --run ID for one"
 
 
 def draw_decisions(console: Console, document: Mapping[str, Any]) -> None:
@@ -162,7 +170,8 @@ def draw_decisions(console: Console, document: Mapping[str, Any]) -> None:
         counts.add_row(row["verdict"] or UNJUDGED, row["reason"], f"{row['decisions']:,}")
     if summary:
         console.print(counts)
-    console.print(f"{_drawn(rows)} of {sum(row['decisions'] for row in summary)} decisions")
+    count = sum(row["decisions"] for row in summary)
+    console.print(f"{_drawn(rows)} of {count} decisions{_over(document['over'])}")
 
 
 def _decisions_table(rows: Rows) -> Table:
