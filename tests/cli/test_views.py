@@ -428,7 +428,14 @@ def test_status_counts_what_is_of_its_account(home, said, told):
     played(home, "r3", "paper", "c")
     document = said(home.root, "status")
     assert (document["orders"], document["fills"]) == (2, 2)
-    assert "2, 2 in all runs of this account" in told(home.root, "status")[1]
+    out = told(home.root, "status")[1]
+    assert "2, 2 in all runs of this account" in out
+    assert "r3, paper " in out
+
+
+def test_status_says_of_a_run_on_a_tape_that_it_was_one(home, told):
+    played(home, "r1", "tape-r1", "a")
+    assert "r1, paper, on a tape " in told(home.root, "status")[1]
 
 
 def test_a_table_is_bounded_and_json_is_not(home, said, told):
