@@ -20,7 +20,9 @@ MONEY = (
     ("equity at start", "equity_start"),
     ("equity at end", "equity_end"),
     ("cash", "cash"),
+    ("reserved for open orders", "reserved"),
     ("positions at cost", "positions_cost"),
+    ("unrealised", "unrealised"),
     ("fees", "fees"),
     ("realised before fees", "realised"),
 )
@@ -129,8 +131,10 @@ def _money_table(result: dict[str, Any]) -> Table:
     from rich.table import Table
 
     table = Table("", "", title="Money (paper)", title_justify="left", show_header=False)
+    put = sum(result[name] for name in ("cash", "reserved", "positions_cost"))
+    amounts = {**result, "unrealised": result["equity_end"] - put}
     for label, key in MONEY:
-        table.add_row(label, f"$ {cents(result[key])}")
+        table.add_row(label, f"$ {cents(amounts[key])}")
     table.add_row("orders, fills", f"{result['orders']}, {result['fills']}")
     if "steps" in result:
         table.add_row("markets, steps", f"{result['markets']}, {result['steps']}")
