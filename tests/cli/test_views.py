@@ -378,6 +378,11 @@ def test_a_plugin_has_its_whole_id_where_another_ends_alike(home, told, said):
     written(home, START, ("order.intent", INTENT, None))
     assert "org.example.x" not in told(home.root, "orders")[1]
     written(home, ("order.intent", other, None))
+    fill = {**INTENT, "trade": "t", "price": 400_000, "amount": 2_000_000, "fee": 10}
+    written(home, ("order.fill", fill, None))
+    out = told(home.root, "positions")[1]
+    assert "org.example.x" not in out
+    assert "│ x " in out  # unbroken, and no whole id
     out = told(home.root, "orders")[1]
     assert "org.example.x" in out
     assert "com.example.x" in out

@@ -116,13 +116,16 @@ def draw_result(console: Console, result: dict[str, Any]) -> None:
 
 
 def _plugins_table(result: dict[str, Any]) -> Table:
-    names = ("plugin", "version", "digest", "level", "pid", "calls", "failed", "state")
-    table = folding(*names, title="Plugins")
+    from pp_host.cli.tables import plugin_names, unbroken
+
+    columns = ("plugin", "version", "digest", "level", "calls", "failed", "state")
+    names = plugin_names(plugin["id"] for plugin in result["plugins"])
+    table = folding(*columns, title="Plugins", firm=unbroken(names))
     for plugin in result["plugins"]:
         state = plugin["state"] if not plugin["ended"] else f"{plugin['state']}: {plugin['ended']}"
-        facts = [plugin[name] for name in ("level", "pid", "calls", "failures")]
+        facts = [plugin[name] for name in ("level", "calls", "failures")]
         table.add_row(
-            plugin["id"], plugin["version"], plugin["digest"][:12], *map(str, facts), printable(state)
+            names[plugin["id"]], plugin["version"], plugin["digest"][:8], *map(str, facts), printable(state)
         )
     return table
 
