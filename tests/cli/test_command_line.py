@@ -7,8 +7,10 @@ import inspect
 import io
 import json
 import os
+import re
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -379,7 +381,9 @@ RESULT = {
     "plugins": [],
     "verdicts": {},
     "reasons": {},
-    **dict.fromkeys(("equity_start", "equity_end", "cash", "positions_cost", "fees", "realised"), 0),
+    **dict.fromkeys(
+        ("equity_start", "equity_end", "cash", "reserved", "positions_cost", "fees", "realised"), 0
+    ),
     **dict.fromkeys(("decisions", "orders", "fills", "settled", "unsettled"), 0),
     "record": {"verified": True, "size": 0, "root": ""},
     **dict.fromkeys(("actions_digest", "run", "home"), ""),
@@ -401,17 +405,24 @@ def cells(console, column):
 
 
 def test_ids_are_folded_and_never_cut(tmp_path):
+    from pp_host.app.inventory import installed as inventory
     from pp_host.cli.consent import draw_installed
     from pp_host.cli.run import draw_result
     from pp_host.cli.trust import _draw
-    from pp_host.trust.store import Store
     from pp_host.trust.truststore import TrustStore
 
     home = found_home(tmp_path / "home")
-    grants = Store(home.store, home.grants).installed()
-    installed = narrow()
-    draw_installed(installed, grants)
-    assert all(grant.id in cells(installed, 1) for grant in grants)
+    installed, found = narrow(), inventory(home)
+    draw_installed(installed, found)
+    drawn = installed.file.getvalue()
+    assert {(one.kind, one.state) for one in found} >= {
+        ("agent", "enabled"),
+        ("agent", "resting"),
+        ("output", "resting"),
+    }
+    for one in found:
+        name = one.grant.id.rpartition(".")[2]
+        assert re.search(rf"│ {name} +│ {one.grant.version} +│ {one.kind} +│ {one.state} +│", drawn)
     trusted, keys = narrow(), TrustStore.open(home.trust_file).keys
     _draw(trusted, keys)
     assert all(key.keyid in cells(trusted, 2) for key in keys)
@@ -426,10 +437,30 @@ def test_ids_are_folded_and_never_cut(tmp_path):
         "state": "stopped",
         "ended": "",
     }
-    ran = narrow()
+    ran, both = narrow(), narrow()
     draw_result(ran, {**RESULT, "plugins": [plugin]})
-    assert plugin["id"] in cells(ran, 1)
+    assert cells(ran, 1).startswith("more-than-eighty-columns-hold")
+    alike = {**plugin, "id": "org.example.another.more-than-eighty-columns-hold"}
+    draw_result(both, {**RESULT, "plugins": [plugin, alike]})
+    assert plugin["id"] + alike["id"] in cells(both, 1)
     assert "\u2026" not in "".join(console.file.getvalue() for console in (installed, trusted, ran))
+
+
+def test_the_money_of_a_run_adds_up():
+    from pp_host.cli.run import draw_result
+
+    money = {
+        "cash": 965_340_000,
+        "reserved": 1_000_000,
+        "positions_cost": 153_850_000,
+        "equity_end": 995_060_000,
+    }
+    drawn = narrow()
+    draw_result(drawn, {**RESULT, **money})
+    rows = dict(re.findall(r"│ (\S.*?) +│ \$ (\S+) +│", drawn.file.getvalue()))
+    shown = ("cash", "reserved for open orders", "positions at cost", "unrealised")
+    assert [rows[name] for name in shown] == ["965.34", "1.00", "153.85", "-125.13"]
+    assert sum(Decimal(rows[name]) for name in shown) == Decimal(rows["equity at end"])
 
 
 def test_the_doctor_says_which_walls_stand(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -130,7 +131,7 @@ def test_from_source_to_installed(home, folder, tmp_path, done):
     installed = done("plugin", "install", packed["path"], "--yes")
     assert (installed["id"], installed["digest"], installed["publisher"]) == (ID, packed["digest"], "dev")
     assert installed["capabilities"][1]["max_order_micros"] == 50_250_000
-    assert done("plugin", "list") == {"plugins": [installed]}
+    assert done("plugin", "list") == {"plugins": [{**installed, "kind": "agent", "state": "unset"}]}
     shown = done("plugin", "show", ID)
     assert {key: shown[key] for key in installed} == installed
     assert (shown["manifest"]["kind"], shown["files"]) == ("agent", ["momentum.py", "plugin.yaml"])
@@ -201,7 +202,7 @@ def test_a_person_is_shown_what_it_may_do(home, package):
     assert "Momentum [red]on[/red] markets" in shown
     assert "Proposes trades on any market: at most $50.25 an order, $500.00 a day." in shown
     assert "reads quotes" in shown
-    assert ID in human(home, "plugin", "list").stdout
+    assert re.search(r"│ momentum +│ 1\.4\.0 +│ agent +│ unset +│", human(home, "plugin", "list").stdout)
     assert "dev" in human(home, "trust", "list").stdout
 
 

@@ -280,7 +280,9 @@ def test_a_home_in_which_nothing_ran(home, said, told):
     assert said(home.root, "fills")["totals"] == dict.fromkeys(
         ("fills", "bought", "sold", "fees", "realised"), 0
     )
-    assert said(home.root, "decisions") == {"decisions": [], "summary": []}
+    none = {"accounts": 0, "runs": 0}
+    assert said(home.root, "fills")["over"] == none
+    assert said(home.root, "decisions") == {"decisions": [], "summary": [], "over": none}
     assert told(home.root, "positions")[0] == 0
     status, _, err = told(home.root, "orders", "--run", "latest")
     assert (status, err.splitlines()[-1]) == (1, "pp: hint: pp run starts one")
@@ -376,6 +378,11 @@ def test_a_plugin_has_its_whole_id_where_another_ends_alike(home, told, said):
     written(home, START, ("order.intent", INTENT, None))
     assert "org.example.x" not in told(home.root, "orders")[1]
     written(home, ("order.intent", other, None))
+    fill = {**INTENT, "trade": "t", "price": 400_000, "amount": 2_000_000, "fee": 10}
+    written(home, ("order.fill", fill, None))
+    out = told(home.root, "positions")[1]
+    assert "org.example.x" not in out
+    assert "│ x " in out  # unbroken, and no whole id
     out = told(home.root, "orders")[1]
     assert "org.example.x" in out
     assert "com.example.x" in out
@@ -392,6 +399,48 @@ def test_what_is_new_in_the_record_is_read_by_the_next_question(home, said):
     assert said(home.root, "positions")["positions"][0]["cost"] == 1_200_000
     totals = said(home.root, "fills")["totals"]
     assert totals == {"fills": 2, "bought": 2_000_000, "sold": 900_000, "fees": 20, "realised": 100_000}
+
+
+def played(home, run, account, trade):
+    """A run with a decision and a fill; the account's mode is paper, whatever it plays."""
+    fill = {**INTENT, "account": account, "trade": trade, "price": 400_000, "amount": 2_000_000, "fee": 10}
+    order = {"account": account, "order": trade.ljust(32, "0")}
+    start = ("run.start", {"account": account, "mode": "paper"}, None)
+    steps = (start, ("decision", DECISION, None), ("order.intent", {**INTENT, **order}, None))
+    written(home, *steps, ("order.fill", {**fill, **order}, None), run=run)
+
+
+def test_totals_say_over_how_many_accounts_and_runs_they_go(home, said, told):
+    views = ("fills", "decisions")
+    played(home, "r1", "tape-r1", "a")
+    for view in views:
+        assert said(home.root, view)["over"] == {"accounts": 1, "runs": 1}
+        assert " over " not in told(home.root, view)[1]
+    played(home, "r2", "paper", "b")
+    played(home, "r3", "paper", "c")
+    for view in views:
+        assert said(home.root, view)["over"] == {"accounts": 2, "runs": 3}
+        words = told(home.root, view)[1].splitlines()[-1]
+        assert words.endswith("; over 3 runs of 2 accounts, tapes included: --run ID for one")
+        assert said(home.root, view, "--run", "r2")["over"] == {"accounts": 1, "runs": 1}
+        assert " over " not in told(home.root, view, "--run", "r2")[1]
+    assert said(home.root, "decisions", "--verdict", "denied")["over"] == {"accounts": 0, "runs": 0}
+
+
+def test_status_counts_what_is_of_its_account(home, said, told):
+    played(home, "r1", "tape-r1", "a")
+    played(home, "r2", "paper", "b")
+    played(home, "r3", "paper", "c")
+    document = said(home.root, "status")
+    assert (document["orders"], document["fills"]) == (2, 2)
+    out = told(home.root, "status")[1]
+    assert "2, 2 in all runs of this account" in out
+    assert "r3, paper " in out
+
+
+def test_status_says_of_a_run_on_a_tape_that_it_was_one(home, told):
+    played(home, "r1", "tape-r1", "a")
+    assert "r1, paper, on a tape " in told(home.root, "status")[1]
 
 
 def test_a_table_is_bounded_and_json_is_not(home, said, told):

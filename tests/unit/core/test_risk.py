@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import msgspec
 import pytest
@@ -609,7 +610,7 @@ def test_the_cut_that_went_deepest_is_named():
 
 def test_a_size_below_the_market_s_minimum_is_refused_by_the_limit_that_left_so_little():
     verdict = Bench().judge(buy(max_spend=usd(2.5)))
-    assert (denied(verdict), "at least 5000000" in verdict.detail) == (Reason.MAX_SPEND, True)
+    assert (denied(verdict), "at least 5.00 shares" in verdict.detail) == (Reason.MAX_SPEND, True)
     assert reduced(Bench().judge(buy(max_spend=usd(2.51)))) == Reason.MAX_SPEND
     assert denied(Bench().judge(sizing="fixed", fixed_amount=usd(2))) == Reason.MIN_SIZE
 
@@ -667,6 +668,50 @@ def test_a_drawdown_at_the_limit_stops_buying_and_no_exit():
     approved(bench.judge(sell(), max_drawdown_ppm=250_000))
     bench.mark(equity=usd(750) + 1, peak=usd(1000), day_start=usd(750))
     approved(bench.judge(max_drawdown_ppm=250_000))
+
+
+def told(reason, row=None, asked=None, *, held=0, equity=None, **limits) -> str:
+    """What the judge says of a wish that `reason` denies or reduces."""
+    bench = Bench(row or market())
+    if held:
+        bench.hold(held)
+    if equity is not None:
+        bench.mark(equity=equity, peak=usd(1000), day_start=usd(1000))
+    verdict = bench.judge(asked or buy(), **limits)
+    assert verdict.reason == reason
+    return verdict.detail
+
+
+def test_people_are_told_dollars_shares_seconds_and_dates():
+    age, band = ROOMY.max_snapshot_age, {"min_price": 510_000, "max_price": 990_000}
+    off_tick = told(Reason.OUT_OF_RANGE, asked=buy(limit_price=505_000))
+    assert off_tick == "limit_price $ 0.505 is no multiple of the tick $ 0.01"
+    assert told(Reason.MARKET_CLOSED, market(ends_at=NOON - 500_000)) == "ended 2024-10-04 11:59:59.5 UTC"
+    stale = told(Reason.STALE, market(quoted_at=NOON - 7_204_000_000))
+    assert stale == f"quoted 7,204 s ago, at most {age // 1_000_000} s"
+    assert told(Reason.STALE, market(quoted_at=NOON + age + 1)).startswith(
+        f"quoted {age // 1_000_000}.000001 s ahead"
+    )
+    assert told(Reason.SPREAD, market(yes_bids=((300_000, usd(9)),))) == "$ 0.20, at most $ 0.15"
+    assert told(Reason.PRICE_BAND, **band) == "$ 0.50, outside $ 0.51 to $ 0.99"
+    assert (
+        told(Reason.LIMIT_PRICE, asked=buy(limit_price=490_000)) == "limit $ 0.49, the book starts at $ 0.50"
+    )
+    assert told(Reason.NO_EDGE, asked=buy(0.5)) == "probability 0.50, cost at least $ 0.50 with fee"
+    assert told(Reason.MAX_ORDER, max_order=usd(20) + 840) == "$ 20.00084 left"
+    assert (
+        told(Reason.DAILY_LOSS, equity=usd(900), max_daily_loss=usd(100))
+        == "$ 100.00 lost today, stops at $ 100.00"
+    )
+    fallen = told(Reason.DRAWDOWN, equity=usd(750), max_drawdown_ppm=250_000, max_daily_loss=usd(900))
+    assert fallen == "equity $ 750.00 of a peak of $ 1,000.00"
+    assert told(Reason.FEE, market(min_size=0), sell(), held=400) == "0.0004 shares may bring -$ 0.000028"
+    small = told(Reason.MIN_SIZE, sizing="fixed", fixed_amount=usd(2))
+    assert re.fullmatch(r"3\.\d\d shares, at least 5\.00 shares", small)
+    assert (
+        told(Reason.MIN_SIZE, sizing="fixed", fixed_amount=1000)
+        == "stake $ 0.001, less than 0.01 shares cost"
+    )
 
 
 # -- sales

@@ -160,7 +160,7 @@ async def test_a_denial_is_a_check_and_a_breach_only_where_a_limit_of_the_accoun
     cut = await turn(world, buy())
     assert kinds(cut)[4:7] == ["decision", "risk.check", "risk.breach"]
     assert the(RiskBreach, cut) == RiskBreach(
-        at=NOON, plugin=AGENT.id, market="m", verdict="reduced", reason="max_order", text="10000000 micro-USD left"
+        at=NOON, plugin=AGENT.id, market="m", verdict="reduced", reason="max_order", text="$ 10.00 left"
     )  # fmt: skip
     world.policy = replace(world.policy, max_daily_loss=0)
     assert the(RiskBreach, await turn(world, buy())).reason == "daily_loss"

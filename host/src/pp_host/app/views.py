@@ -104,8 +104,8 @@ def _order(row: Document) -> Document:
 
 def fills(model: ReadModel, wanted: Wanted) -> Document:
     with model.session() as session:
-        rows, totals = questions.fills(session, _resolved(session, wanted))
-    return {"fills": [_order(row) for row in rows], "totals": totals}
+        rows, totals, over = questions.fills(session, _resolved(session, wanted))
+    return {"fills": [_order(row) for row in rows], "totals": totals, "over": over}
 
 
 def last_orders(model: ReadModel, run: str, count: int) -> list[Document]:
@@ -126,8 +126,8 @@ def beginning(model: ReadModel, run: str) -> Document | None:
 
 def decisions(model: ReadModel, wanted: Wanted, verdict: str) -> Document:
     with model.session() as session:
-        rows, summary = questions.decisions(session, _resolved(session, wanted), verdict)
-    return {"decisions": [_order(row) for row in rows], "summary": summary}
+        rows, summary, over = questions.decisions(session, _resolved(session, wanted), verdict)
+    return {"decisions": [_order(row) for row in rows], "summary": summary, "over": over}
 
 
 def lines(model: ReadModel, plugin: str, count: int, *, after: int = -1) -> list[Document]:

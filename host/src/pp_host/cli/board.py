@@ -41,7 +41,8 @@ def _running(facts: Facts, began: Facts | None) -> Iterator[RenderableType]:
     table.add_row("trading", Text(facts["trading"], style=TRADING.get(facts["trading"], "")))
     if facts["latched"] is not None:
         table.add_row("latched", printable(facts["latched"]))
-    table.add_row("run", f"{printable(facts['run'])}, {facts['mode']}, {facts['cycles']:,} cycles")
+    mode = _mode(facts["mode"], bool(facts["tape"]))
+    table.add_row("run", f"{printable(facts['run'])}, {mode}, {facts['cycles']:,} cycles")
     table.add_row("process", f"pid {facts['pid']}")
     table.add_row("record", f"{facts['record']['size']:,} entries, root {facts['record']['root'][:16]}")
     table.add_row("home", printable(facts["home"]))
@@ -56,17 +57,21 @@ def _ended(facts: Facts, *, hangs: bool) -> Iterator[RenderableType]:
     if facts["latched"] is not None:
         table.add_row("latched", Text(printable(facts["latched"]), style=TRADING["halted"]))
     if last is not None:
-        table.add_row("run", f"{printable(last['run'])}, {printable(last['mode'])}")
+        table.add_row("run", f"{printable(last['run'])}, {_mode(last['mode'], last['account'] != 'paper')}")
         table.add_row("account", printable(last["account"]))
         table.add_row("began", last["started"])
         table.add_row("ended", last["ended"] or "it did not end in good order, or just begins")
         for name in ("equity", "cash", "exposure"):
             table.add_row(name, _amount(last[name], last[f"{name}_start"]))
-    table.add_row("orders, fills", f"{facts['orders']:,}, {facts['fills']:,} in all runs")
+    table.add_row("orders, fills", f"{facts['orders']:,}, {facts['fills']:,} in all runs of this account")
     table.add_row("home", printable(facts["home"]))
     yield table
     if facts["positions"]:
         yield _open(positions_table(facts["positions"]))
+
+
+def _mode(mode: str, taped: bool) -> str:
+    return f"{printable(mode)}, on a tape" if taped else printable(mode)
 
 
 def _grid(title: str) -> Table:

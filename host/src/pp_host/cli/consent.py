@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pp_host.cli.output import folding, printable
@@ -10,6 +10,7 @@ from pp_host.cli.output import folding, printable
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pp_host.app.inventory import Installed
     from pp_host.trust.admit import VerifiedPlugin
     from pp_host.trust.grants import Grant
 
@@ -80,17 +81,22 @@ def draw_kept(console: Console, grant: Grant, found: Mapping[str, Any]) -> None:
             console.print(Text(printable(f"       those of tapes and dry runs in {found['run_folders']}")))
 
 
-def draw_installed(console: Console, grants: list[Grant]) -> None:
+def draw_installed(console: Console, plugins: Sequence[Installed]) -> None:
     from rich.text import Text
 
+    from pp_host.cli.tables import plugin_names, unbroken
     from pp_host.trust.capability import use
 
-    table = folding("plugin", "version", "publisher", "sha256", "may")
-    for grant in grants:
-        may = ", ".join(use(capability) for capability in grant.capabilities)
-        row = (grant.id, grant.version, grant.publisher, grant.digest[:16], may or "nothing")
-        table.add_row(*(Text(printable(part)) for part in row))
-    console.print(table if grants else "No plugin is installed: pp plugin install FILE")
+    names = plugin_names(one.grant.id for one in plugins)
+    columns = ("plugin", "version", "kind", "state", "may")
+    table = folding(*columns, firm={"version", "kind", "state", *unbroken(names)})
+    for one in plugins:
+        may = ", ".join(use(capability) for capability in one.grant.capabilities)
+        facts = (one.grant.version, one.kind, one.state, may or "nothing")
+        table.add_row(names[one.grant.id], *(Text(printable(part)) for part in facts))
+    console.print(table if plugins else "No plugin is installed: pp plugin install FILE")
+    if plugins:
+        console.print("whole ids and digests: pp plugin list --json")
 
 
 def _limits(grant: Grant) -> str:

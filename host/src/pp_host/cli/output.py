@@ -101,9 +101,14 @@ def opened(home: Path | None) -> Home:
 
 
 def existing(path: Path, hint: str) -> None:
-    """Errors: OperatorError with `hint` when there is nothing at `path`."""
-    if not os.path.lexists(path):
-        raise OperatorError(f"{path}: cannot be read: No such file or directory", hint=hint)
+    """Errors: OperatorError when there is nothing at `path`, with `hint`, or nothing that may be looked at."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError as error:
+        raise OperatorError(f"{path}: cannot be read: {error.strerror}", hint=hint) from None
+    except OSError as error:
+        remedy = "every folder on the way must be a folder, and let you in"
+        raise OperatorError(f"{path}: cannot be read: {error.strerror}", hint=remedy) from None
 
 
 def called() -> str:

@@ -206,13 +206,12 @@ def remove(
 @app.command(name="list")
 def list_(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """What is installed, and what it was granted."""
-    from pp_host.app.operator import store_of
+    from pp_host.app.inventory import installed
     from pp_host.cli.consent import draw_installed
 
-    place = opened(home)
-    installed = store_of(place).installed()
-    document = {"plugins": [_facts(grant) for grant in installed]}
-    show(document, lambda console: draw_installed(console, installed), as_json=as_json)
+    found = installed(opened(home))
+    document = {"plugins": [_facts(one.grant) | {"kind": one.kind, "state": one.state} for one in found]}
+    show(document, lambda console: draw_installed(console, found), as_json=as_json)
 
 
 @app.command(name="show")

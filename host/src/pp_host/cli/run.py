@@ -20,7 +20,9 @@ MONEY = (
     ("equity at start", "equity_start"),
     ("equity at end", "equity_end"),
     ("cash", "cash"),
+    ("reserved for open orders", "reserved"),
     ("positions at cost", "positions_cost"),
+    ("unrealised", "unrealised"),
     ("fees", "fees"),
     ("realised before fees", "realised"),
 )
@@ -114,13 +116,16 @@ def draw_result(console: Console, result: dict[str, Any]) -> None:
 
 
 def _plugins_table(result: dict[str, Any]) -> Table:
-    names = ("plugin", "version", "digest", "level", "pid", "calls", "failed", "state")
-    table = folding(*names, title="Plugins")
+    from pp_host.cli.tables import plugin_names, unbroken
+
+    columns = ("plugin", "version", "digest", "level", "calls", "failed", "state")
+    names = plugin_names(plugin["id"] for plugin in result["plugins"])
+    table = folding(*columns, title="Plugins", firm=unbroken(names))
     for plugin in result["plugins"]:
         state = plugin["state"] if not plugin["ended"] else f"{plugin['state']}: {plugin['ended']}"
-        facts = [plugin[name] for name in ("level", "pid", "calls", "failures")]
+        facts = [plugin[name] for name in ("level", "calls", "failures")]
         table.add_row(
-            plugin["id"], plugin["version"], plugin["digest"][:12], *map(str, facts), printable(state)
+            names[plugin["id"]], plugin["version"], plugin["digest"][:8], *map(str, facts), printable(state)
         )
     return table
 
@@ -129,8 +134,10 @@ def _money_table(result: dict[str, Any]) -> Table:
     from rich.table import Table
 
     table = Table("", "", title="Money (paper)", title_justify="left", show_header=False)
+    put = sum(result[name] for name in ("cash", "reserved", "positions_cost"))
+    amounts = {**result, "unrealised": result["equity_end"] - put}
     for label, key in MONEY:
-        table.add_row(label, f"$ {cents(result[key])}")
+        table.add_row(label, f"$ {cents(amounts[key])}")
     table.add_row("orders, fills", f"{result['orders']}, {result['fills']}")
     if "steps" in result:
         table.add_row("markets, steps", f"{result['markets']}, {result['steps']}")

@@ -40,6 +40,13 @@ class Pace(ProgressColumn):
         return Text("" if speed is None else f"{speed:,.1f}/s" if speed < 100 else f"{speed:,.0f}/s")
 
 
+class Left(TimeRemainingColumn):
+    """How long it will still take; empty of a task without an end."""
+
+    def render(self, task: Task) -> Text:
+        return Text("") if task.total is None else super().render(task) + Text(" left")
+
+
 class Screen:
     """Implements the session's view on a terminal; silent under --json. Lines and bar go to stderr, never stdout."""
 
@@ -54,8 +61,8 @@ class Screen:
             MofNCompleteColumn(),
             Pace(),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TextColumn("elapsed"),
+            Left(),
             console=self._console,
             transient=True,
             disable=quiet or not self._console.is_terminal,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Rows = Sequence[Mapping[str, Any]]
 ORDER_ID = 12  # of 32 hex digits: enough to name an order among any that a record can hold
 REASON = 70
+NAME = 20  # a quarter of a line
 UNJUDGED = "none yet"
 FIRM = frozenset({"order"})
 DRAWN = 1_000  # rows of a table: it takes seconds to draw more, and nobody reads them; --json has all
@@ -26,11 +27,12 @@ DRAWN = 1_000  # rows of a table: it takes seconds to draw more, and nobody read
 
 def positions_table(rows: Rows) -> Table:
     """Rows of `pp positions`, or of `pp status`, which have no average and no share of the equity."""
-    more = ("average $", "of equity") if all("average_price" in row for row in rows) else ()
-    numbers = ("shares", "cost $", *more)
-    table = folding("plugin", "market", "outcome", *numbers, title="Open positions", right=numbers)
+    more = ("avg $", "equity") if all("average_price" in row for row in rows) else ()
+    numbers, names = ("shares", "cost $", *more), plugin_names(row["plugin"] for row in rows)
+    columns = ("plugin", "market", "outcome", *numbers)
+    table = folding(*columns, title="Open positions", right=numbers, firm=unbroken(names))
     for row in rows:
-        named = (printable(row["plugin"]), brief(row["market"], 100), row["outcome"])
+        named = (names[row["plugin"]], elided(row["market"]), row["outcome"])
         figures = [price(row["average_price"]), percent(row["equity_share_ppm"])] if more else []
         table.add_row(*named, cents(row["shares"]), cents(row["cost"]), *figures)
     return table
@@ -114,6 +116,11 @@ def plugin_names(plugins: Iterable[str]) -> dict[str, str]:
     }
 
 
+def unbroken(names: Mapping[str, str]) -> frozenset[str]:
+    """The column of plugins, as long as their names leave the others room."""
+    return frozenset({"plugin"} if all(len(name) <= NAME for name in names.values()) else ())
+
+
 def _moment(row: Mapping[str, Any]) -> str:
     """Month, day and time: what a table of the newest rows needs."""
     return when(row["at"])[len("2026-") :]
@@ -149,8 +156,16 @@ def draw_fills(console: Console, document: Mapping[str, Any]) -> None:
     console.print(
         f"{_drawn(rows)} of {totals['fills']} fills; all of them: bought $ {cents(totals['bought'])},"
         f" sold $ {cents(totals['sold'])}, fees $ {cents(totals['fees'])},"
-        f" realised by sales $ {cents(totals['realised'])} before fees"
+        f" realised by sales $ {cents(totals['realised'])} before fees{_over(document['over'])}"
     )
+
+
+def _over(over: Mapping[str, int]) -> str:
+    """Behind totals: that they are over several runs, whose money is not the same where their accounts differ."""
+    if over["runs"] < 2:
+        return ""
+    accounts = "one account" if over["accounts"] == 1 else f"{over['accounts']} accounts, tapes included"
+    return f"; over {over['runs']} runs of {accounts}: --run ID for one"
 
 
 def draw_decisions(console: Console, document: Mapping[str, Any]) -> None:
@@ -162,7 +177,8 @@ def draw_decisions(console: Console, document: Mapping[str, Any]) -> None:
         counts.add_row(row["verdict"] or UNJUDGED, row["reason"], f"{row['decisions']:,}")
     if summary:
         console.print(counts)
-    console.print(f"{_drawn(rows)} of {sum(row['decisions'] for row in summary)} decisions")
+    count = sum(row["decisions"] for row in summary)
+    console.print(f"{_drawn(rows)} of {count} decisions{_over(document['over'])}")
 
 
 def _decisions_table(rows: Rows) -> Table:

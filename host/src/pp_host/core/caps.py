@@ -14,6 +14,7 @@ from pp_sdk.table.layout import MOST
 
 from pp_host.core import sizing
 from pp_host.core.case import LOT, Case, Check
+from pp_host.core.figures import decimal, dollars, shares
 from pp_host.fees import unit_cost, unit_proceeds
 from pp_host.model import MICRO, Denied, Reason
 
@@ -24,9 +25,10 @@ def limit_price(case: Case) -> Denied | None:
     book = case.market.book(case.outcome, "ask" if case.buying else "bid")
     asked, best, tick = case.wish.decision.limit_price, book[0][0], case.market.tick
     if best % tick:
-        return Denied(Reason.LIMIT_PRICE, f"the book's best price {best} is no multiple of the tick {tick}")
+        text = f"the book's best price {dollars(best)} is no multiple of the tick {dollars(tick)}"
+        return Denied(Reason.LIMIT_PRICE, text)
     if asked is not None and (asked < best if case.buying else asked > best):
-        return Denied(Reason.LIMIT_PRICE, f"limit {asked}, the book starts at {best}")
+        return Denied(Reason.LIMIT_PRICE, f"limit {dollars(asked)}, the book starts at {dollars(best)}")
     low, high = _reach(case, best)
     case.levels = _cumulative([level for level in book if low <= level[0] <= high and not level[0] % tick])
     return None
@@ -54,7 +56,7 @@ def fee(case: Case) -> Denied | None:
         level for level in case.levels if unit_proceeds(level[0], case.fee_rate, case.fee_exponent) > 0
     )
     if not case.levels:
-        return Denied(Reason.FEE, f"takes all of the best price {best}")
+        return Denied(Reason.FEE, f"takes all of the best price {dollars(best)}")
     return None
 
 
@@ -67,15 +69,16 @@ def size(case: Case) -> Denied | None:
     costs = [unit_cost(price, case.fee_rate, case.fee_exponent) for price, _ in case.levels]
     case.levels = tuple(level for level, cost in zip(case.levels, costs, strict=True) if cost < probability)
     if not case.levels:
-        return Denied(Reason.NO_EDGE, f"probability {probability}, cost {round(costs[0])} with fee")
+        cost = dollars(int(costs[0]))  # a fraction, rounded down: still not below the probability
+        return Denied(Reason.NO_EDGE, f"probability {decimal(probability)}, cost at least {cost} with fee")
     held = case.ledger.stake(case.plugin, case.market.id, case.outcome)
     equity = case.observed.equity
     stake = sizing.target(case.policy, probability=probability, cost=costs[0], equity=equity, held=held)
     case.shares = case.shares_for(stake)
     if stake <= 0:
-        return Denied(Reason.ENOUGH_HELD, f"stake {stake + held} micro-USD, held {held}")
+        return Denied(Reason.ENOUGH_HELD, f"stake {dollars(stake + held)}, held {dollars(held)}")
     if case.shares <= 0:
-        return Denied(Reason.MIN_SIZE, f"stake {stake} micro-USD, less than {LOT} micro-shares cost")
+        return Denied(Reason.MIN_SIZE, f"stake {dollars(stake)}, less than {shares(LOT)} cost")
     return None
 
 
@@ -88,7 +91,7 @@ def cap(reason: Reason, room: Callable[[Case], int | None]) -> Check:
             return None
         if left <= 0:
             return Denied(reason, "nothing left")
-        return case.lower(case.shares_for(left), reason, f"{left} micro-USD left")
+        return case.lower(case.shares_for(left), reason, f"{dollars(left)} left")
 
     return lower
 
@@ -100,7 +103,7 @@ def depth(case: Case) -> Denied | None:
         if countable < there:
             there, bound = countable, "more can be counted"
         there -= there % LOT
-    return case.lower(there, Reason.DEPTH, f"{there} micro-shares {bound}")
+    return case.lower(there, Reason.DEPTH, f"{shares(there)} {bound}")
 
 
 def max_spend(case: Case) -> int | None:

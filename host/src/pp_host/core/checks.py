@@ -11,6 +11,7 @@ from pp_sdk.table import OPEN
 
 from pp_host.core import sizing
 from pp_host.core.case import Case
+from pp_host.core.figures import dollars, moment, seconds, shares
 from pp_host.fees import least_proceeds
 from pp_host.model import MICRO, PPM, Denied, Reason, TradingState
 
@@ -41,9 +42,9 @@ def numbers(case: Case) -> Denied | None:
     if sizing.ppm(wish.probability) in (0, PPM):
         return Denied(Reason.OUT_OF_RANGE, f"probability {wish.probability!r}")
     if wish.limit_price is not None and not 0 < wish.limit_price < MICRO:
-        return Denied(Reason.OUT_OF_RANGE, f"limit_price {wish.limit_price}")
+        return Denied(Reason.OUT_OF_RANGE, f"limit_price {dollars(wish.limit_price)}")
     if wish.max_spend is not None and wish.max_spend <= 0:
-        return Denied(Reason.OUT_OF_RANGE, f"max_spend {wish.max_spend}")
+        return Denied(Reason.OUT_OF_RANGE, f"max_spend {dollars(wish.max_spend)}")
     return None
 
 
@@ -69,9 +70,8 @@ def known_outcome(case: Case) -> Denied | None:
 def price_on_tick(case: Case) -> Denied | None:
     price = case.wish.decision.limit_price
     if price is not None and price % case.market.tick:
-        return Denied(
-            Reason.OUT_OF_RANGE, f"limit_price {price} is no multiple of the tick {case.market.tick}"
-        )
+        text = f"limit_price {dollars(price)} is no multiple of the tick {dollars(case.market.tick)}"
+        return Denied(Reason.OUT_OF_RANGE, text)
     return None
 
 
@@ -114,7 +114,7 @@ def market_open(case: Case) -> Denied | None:
         return Denied(Reason.MARKET_CLOSED, "was settled in this run")
     ends_at = case.market.ends_at
     if case.buying and ends_at is not None and case.now >= ends_at:
-        return Denied(Reason.MARKET_CLOSED, f"ended at {ends_at}")
+        return Denied(Reason.MARKET_CLOSED, f"ended {moment(ends_at)}")
     return None
 
 
@@ -124,7 +124,8 @@ def fresh(case: Case) -> Denied | None:
         return Denied(Reason.STALE, "no time of quote")
     age = case.now - quoted_at
     if abs(age) > case.policy.max_snapshot_age:
-        return Denied(Reason.STALE, f"quoted {age} us ago, at most {case.policy.max_snapshot_age}")
+        text = f"quoted {seconds(abs(age))} {'ago' if age > 0 else 'ahead'}"
+        return Denied(Reason.STALE, f"{text}, at most {seconds(case.policy.max_snapshot_age)}")
     return None
 
 
@@ -141,7 +142,7 @@ def spread(case: Case) -> Denied | None:
     quote = case.market.quote(case.outcome)
     gap = (MICRO if quote.ask is None else quote.ask) - (quote.bid or 0)
     if gap > case.policy.max_spread:
-        return Denied(Reason.SPREAD, f"{gap} micro-USD, at most {case.policy.max_spread}")
+        return Denied(Reason.SPREAD, f"{dollars(gap)}, at most {dollars(case.policy.max_spread)}")
     return None
 
 
@@ -149,7 +150,7 @@ def price_band(case: Case) -> Denied | None:
     ask = case.market.quote(case.outcome).ask
     low, high = case.policy.min_price, case.policy.max_price
     if case.buying and ask is not None and not low <= ask <= high:
-        return Denied(Reason.PRICE_BAND, f"{ask} micro-USD, outside {low}..{high}")
+        return Denied(Reason.PRICE_BAND, f"{dollars(ask)}, outside {dollars(low)} to {dollars(high)}")
     return None
 
 
@@ -173,14 +174,15 @@ def max_positions(case: Case) -> Denied | None:
 def daily_loss(case: Case) -> Denied | None:
     loss = case.ledger.marks.day_start - case.observed.equity
     if case.buying and loss >= case.policy.max_daily_loss:
-        return Denied(Reason.DAILY_LOSS, f"{loss} micro-USD today, stops at {case.policy.max_daily_loss}")
+        text = f"{dollars(loss)} lost today, stops at {dollars(case.policy.max_daily_loss)}"
+        return Denied(Reason.DAILY_LOSS, text)
     return None
 
 
 def drawdown(case: Case) -> Denied | None:
     peak = case.ledger.marks.peak
     if case.buying and (peak - case.observed.equity) * PPM >= case.policy.max_drawdown_ppm * peak:
-        return Denied(Reason.DRAWDOWN, f"equity {case.observed.equity} of a peak of {peak}")
+        return Denied(Reason.DRAWDOWN, f"equity {dollars(case.observed.equity)} of a peak of {dollars(peak)}")
     return None
 
 
@@ -190,7 +192,7 @@ def proceeds(case: Case) -> Denied | None:
         return None
     least = least_proceeds(case.shares, case.limit(case.shares), case.fee_rate, case.fee_exponent)
     if least <= 0:
-        return Denied(Reason.FEE, f"{case.shares} micro-shares may bring {least} micro-USD")
+        return Denied(Reason.FEE, f"{shares(case.shares)} may bring {dollars(least)}")
     return None
 
 
@@ -198,7 +200,7 @@ def min_size(case: Case) -> Denied | None:
     """What a limit left too little of is denied by that limit."""
     if case.shares >= case.market.min_size:
         return None
-    small = f"{case.shares} micro-shares, at least {case.market.min_size}"
+    small = f"{shares(case.shares)}, at least {shares(case.market.min_size)}"
     if case.cut is None:
         return Denied(Reason.MIN_SIZE, small)
     reason, detail = case.cut

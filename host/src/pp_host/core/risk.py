@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import replace
 from pp_sdk.types import Shrink, Veto
 
-from pp_host.core import caps, checks
+from pp_host.core import caps, checks, figures
 from pp_host.core.case import LOT, Case, Check
 from pp_host.core.ledger import Ledger
 from pp_host.core.policy import Budget, Policy
@@ -58,7 +58,7 @@ def tighten(verdict: Approved | Reduced, opinion: Opinion, min_size: int) -> Ver
         case Shrink(shares=shares, reason=reason) if shares < order.shares:
             lots = shares - shares % LOT
             if lots < max(1, min_size):
-                return Denied(Reason.ADVISER, f"{who}: {shares} micro-shares: {reason}")
+                return Denied(Reason.ADVISER, f"{who}: {figures.shares(shares)}: {reason}")
             return Reduced(_smaller(order, lots), Reason.ADVISER, f"{who}: {reason}")
     return verdict
 

@@ -67,13 +67,14 @@ def accounts(session: Session) -> list[str]:
 
 
 def summary(session: Session) -> Told:
-    """The last run, its account's open positions and how many orders and fills there are in all."""
+    """The last run, and its account's open positions and how many orders and fills it has had in all runs."""
     last = last_run(session)
+    account = last.account if last else ""
     return {
         "last_run": told(last) if last else None,
-        "positions": positions(session, last.account) if last else [],
-        "orders": session.exec(select(func.count()).select_from(OrderRow)).one(),
-        "fills": session.exec(select(func.count()).select_from(FillRow)).one(),
+        "positions": positions(session, account),
+        "orders": _count(session, OrderRow, [col(OrderRow.account) == account]),
+        "fills": _count(session, FillRow, [col(FillRow.account) == account]),
     }
 
 
@@ -89,8 +90,8 @@ def orders(session: Session, wanted: Wanted, *, only_open: bool) -> tuple[list[T
     return _newest(session, OrderRow, where, wanted.count), _count(session, OrderRow, where)
 
 
-def fills(session: Session, wanted: Wanted) -> tuple[list[Told], Told]:
-    """The newest, and totals over all that match."""
+def fills(session: Session, wanted: Wanted) -> tuple[list[Told], Told, Told]:
+    """The newest, totals over all that match, and of how many accounts and runs these are."""
     where = wanted.where(FillRow)
     buys = case((col(FillRow.side) == "buy", col(FillRow.amount)), else_=0)
     sales = case((col(FillRow.side) == "sell", col(FillRow.amount)), else_=0)
@@ -98,11 +99,12 @@ def fills(session: Session, wanted: Wanted) -> tuple[list[Told], Told]:
     query = select(func.count(), *sums).select_from(FillRow).where(*where)
     found: Sequence[int] = session.execute(query).one()
     names = ("fills", "bought", "sold", "fees", "realised")
-    return _newest(session, FillRow, where, wanted.count), dict(zip(names, found, strict=True))
+    totals = dict(zip(names, found, strict=True))
+    return _newest(session, FillRow, where, wanted.count), totals, _over(session, FillRow, where)
 
 
-def decisions(session: Session, wanted: Wanted, verdict: str) -> tuple[list[Told], list[Told]]:
-    """The newest, each with the state of its order or None, and how often each verdict and reason."""
+def decisions(session: Session, wanted: Wanted, verdict: str) -> tuple[list[Told], list[Told], Told]:
+    """The newest, each with the state of its order or None, how often each verdict and reason, and over what."""
     where = wanted.where(DecisionRow)
     chosen = where + ([col(DecisionRow.verdict) == verdict] if verdict else [])
     rows = _newest(session, DecisionRow, chosen, wanted.count)
@@ -112,7 +114,8 @@ def decisions(session: Session, wanted: Wanted, verdict: str) -> tuple[list[Told
     counts = session.exec(select(*group, func.count()).where(*chosen).group_by(*group))
     summed = sorted(counts, key=lambda row: (row[0], -row[2], row[1]))
     named = [{"verdict": row[0], "reason": row[1], "decisions": row[2]} for row in summed]
-    return [{**row, "state": states.get(row["order_id"])} for row in rows], named
+    shown = [{**row, "state": states.get(row["order_id"])} for row in rows]
+    return shown, named, _over(session, DecisionRow, chosen)
 
 
 def lines(session: Session, plugin: str, count: int, *, after: int = -1) -> list[Told]:
@@ -142,6 +145,14 @@ def _newest(
 ) -> list[Told]:
     query = select(model).where(*where).order_by(col(model.seq).desc()).limit(count)
     return [told(row) for row in reversed(session.exec(query).all())]
+
+
+def _over(session: Session, model: type[FillRow | DecisionRow], where: Sequence[ColumnElement[bool]]) -> Told:
+    """Of how many accounts and runs the rows are: what different accounts made is not one sum of money."""
+    runs = select(model.run).where(*where).distinct()
+    counts = select(func.count(col(RunRow.account).distinct()), func.count()).select_from(RunRow)
+    found: Sequence[int] = session.execute(counts.where(col(RunRow.run).in_(runs))).one()
+    return dict(zip(("accounts", "runs"), found, strict=True))
 
 
 def _count(session: Session, model: type[SQLModel], where: Sequence[ColumnElement[bool]]) -> int:

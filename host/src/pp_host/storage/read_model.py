@@ -90,7 +90,7 @@ class ReadModel:
             _make(connection)
 
     def summary(self) -> dict[str, Any]:
-        """The last run, its account's open positions and how many orders and fills there are in all."""
+        """The last run, and its account's open positions and how many orders and fills it has had in all runs."""
         with self.session() as session:
             return questions.summary(session)
 

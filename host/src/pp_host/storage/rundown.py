@@ -31,7 +31,7 @@ class Rundown(NamedTuple):
 def of_run(session: Session, run: str, trades: int) -> Rundown:
     """A run that the tables know; at most `trades` of its trades, the newest, oldest of them first."""
     row = session.get_one(RunRow, run)
-    newest, _ = fills(session, Wanted(run=run, count=trades))
+    newest, *_ = fills(session, Wanted(run=run, count=trades))
     return Rundown(
         run=row,
         before=_before(session, row.seq),

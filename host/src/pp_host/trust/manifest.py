@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, NamedTuple, NoReturn
+from typing import Annotated, Any, Literal, NamedTuple, NoReturn, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -281,10 +281,17 @@ def _explain(document: yamltext.Document, error: str) -> NoReturn:
         document.fail(
             f"{place}.{unknown[1]}".removeprefix("."), "unknown key", "correct its spelling or remove it"
         )
+    if place == "kind" and what.startswith("Invalid enum value"):
+        document.fail(place, _shortened(what), f"the kinds are: {', '.join(get_args(Kind))}")
     for pattern, words in _PATTERNS.items():
         if repr(pattern) in what:
             document.fail(place, f"expected {words}")
-    what = what if len(what) <= 200 else f"{what[:200]}..."
+    what = _shortened(what)
     what = re.sub(r"`(\w+)(?: \| null)?`", lambda kind: _WORDS.get(kind[1], kind[1]), what)
-    quotes = re.fullmatch("Expected text, got (a number|a whole number|a truth value)", what)
-    document.fail(place, what[0].lower() + what[1:], "put text in quotes" if quotes else "")
+    quotes = re.fullmatch("expected text, got (a number|a whole number|a truth value)", what)
+    document.fail(place, what, "put text in quotes" if quotes else "")
+
+
+def _shortened(what: str) -> str:
+    """As a line goes on with it, and no longer than a line."""
+    return what[0].lower() + (what[1:] if len(what) <= 200 else f"{what[1:200]}...")
