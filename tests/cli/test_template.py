@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from pp_host.config.reader import parse
 from pp_sdk import Fill, TradeError
-from pp_sdk.testing import FakeHost, check_output, event
+from pp_sdk.testing import FakeHost, brief, check_output, event, market
 
 ROOT = Path(__file__).parents[2]
 ID = "org.example.my-agent"
@@ -130,12 +130,31 @@ def test_the_readme_names_the_commands_walked_here():
     assert parse(section, {}).enabled() == (ID,)
 
 
-def test_the_output_of_the_readme_bears_every_event(capsys):
+def plugins_of_the_readme() -> tuple[object, object]:
+    """The output and the strategy that the template's README shows."""
     readme = (ROOT / "plugin-template" / "README.md").read_text()
-    (code,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    module: dict[str, object] = {}
-    exec(code, module)
-    check_output(module["plugin"])
-    FakeHost(module["plugin"]).notify(event(Fill, market="rain"), event(Fill, "none"), event(TradeError))
+    made = []
+    for code in re.findall(r"```python\n(.*?)```", readme, re.DOTALL):
+        module: dict[str, object] = {}
+        exec(code, module)
+        made.append(module["plugin"])
+    output, strategy = made
+    return output, strategy
+
+
+def test_the_output_of_the_readme_bears_every_event(capsys):
+    output, _ = plugins_of_the_readme()
+    check_output(output)
+    FakeHost(output).notify(event(Fill, market="rain"), event(Fill, "none"), event(TradeError))
     told = capsys.readouterr().out.splitlines()
     assert told[-3:] == ["buy 25 yes of rain at 0.5", "buy yes of m1 at 0.5", "m1: rejected"]
+
+
+@pytest.mark.parametrize(("name", "chosen"), [("tight", ["a"]), ("wide", ["a", "b"])])
+def test_the_strategy_of_the_readme_selects_by_its_brief(name, chosen):
+    _, strategy = plugins_of_the_readme()
+    near, far, away = market("a", bid=40, ask=41), market("b", bid=40, ask=44), market("c", bid=40, ask=46)
+    with FakeHost(strategy, brief=brief("Only tight markets.", name)) as host:
+        assert [(one.market, one.score) for one in host.select(near, far, away)] == [
+            (id, 500_000) for id in chosen
+        ]
