@@ -156,5 +156,5 @@ def test_the_strategy_of_the_readme_selects_by_its_brief(name, chosen):
     near, far, away = market("a", bid=40, ask=41), market("b", bid=40, ask=44), market("c", bid=40, ask=46)
     with FakeHost(strategy, brief=brief("Only tight markets.", name)) as host:
         assert [(one.market, one.score) for one in host.select(near, far, away)] == [
-            (id, 500_000) for id in chosen
+            (one, 500_000) for one in chosen
         ]
