@@ -57,7 +57,7 @@ def test_the_whole_family_on_a_recorded_tape(
     assert {agent: called[agent, "decide"] for agent in AGENTS} == dict.fromkeys(AGENTS, steps)
     assert called[STRATEGY, "select"] == steps
     for plugin in result["plugins"]:
-        assert (plugin["failures"], plugin["ended"], plugin["dropped"]) == (0, "", 0), plugin["id"]
+        assert (plugin["failures"], plugin["ended"], plugin.get("dropped", 0)) == (0, "", 0), plugin["id"]
     assert {fill["plugin"] for fill in played.subjects("order.fill")} <= set(AGENTS)
     check_file(place, result, played)
 
@@ -69,6 +69,6 @@ def check_file(place: Any, result: dict[str, Any], played: Played) -> None:
     trades = [(event["trade"], event["amount"], event["fee"]) for event in told if event["kind"] == "fill"]
     assert trades == [(fill["trade"], fill["amount"], fill["fee"]) for fill in played.subjects("order.fill")]
     kinds = Counter(event["kind"] for event in told)
-    assert kinds["settlement"] == result["settled"]
+    assert kinds["settlement"] == sum(paid["cost"] > 0 for paid in played.subjects("settlement"))
     assert kinds["decision"] == result["decisions"]
     assert (told[0]["kind"], told[-1]["kind"]) == ("run.start", "run.end")
