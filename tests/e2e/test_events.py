@@ -176,8 +176,10 @@ def check_counts(kinds: Counter[str], run: dict[str, Any]) -> None:
 
 
 def check_redaction(detail: str, told: list[dict[str, Any]], exact: list[dict[str, Any]]) -> None:
-    """The same events; amounts in parts of the equity observed last, or none; no words."""
-    amounts = "shares yes_shares no_shares filled amount fee reserve cost payout realised max_spend equity cash exposure"
+    """The same events; amounts in parts of the equity observed last, or none; no words, and no figure of an agent's own."""
+    amounts = (
+        "shares yes_shares no_shares filled amount fee reserve cost payout realised equity cash exposure"
+    )
     equity = 0
     for one, whole in zip(told, exact, strict=True):
         equity = whole["equity"] if whole["kind"] == "observe.end" else equity
@@ -185,8 +187,7 @@ def check_redaction(detail: str, told: list[dict[str, Any]], exact: list[dict[st
         for name in {*amounts.split()} & whole.keys():
             known = detail == "ratio" and whole[name] is not None and equity
             shown[name] = whole[name] * 10**6 // equity if known else None
-        if "text" in whole:
-            shown["text"] = None
+        shown |= dict.fromkeys({"text", "max_spend"} & whole.keys())
         assert one == whole | shown
 
 
