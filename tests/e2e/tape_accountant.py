@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import pyarrow.parquet as pq
 
@@ -34,6 +34,14 @@ class Played:
     folder: Path
     result: dict[str, Any]
     entries: list[dict[str, Any]]
+
+    @classmethod
+    def run(cls, place: Any, folder: Path, **options: Any) -> Self:
+        """Play a tape's folder in a home, as a run with an account of its own; `options` are those of `place.pp`."""
+        done = place.pp("run", "--tape", folder, "--seed", "3", "--json", **options)
+        assert done.status == 0, done.stderr
+        result = done.json
+        return cls(folder, result, [entry for entry in place.entries() if entry["run"] == result["run"]])
 
     def subjects(self, event: str) -> list[dict[str, Any]]:
         return [entry["subject"] for entry in self.entries if entry["event"] == event]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -163,13 +164,7 @@ def play(new_home, tmp_path_factory):
         place.install(folder)
     place.configure(SETTINGS)
 
-    def run(folder: Path) -> Played:
-        done = place.pp("run", "--tape", folder, "--seed", "3", "--json")
-        assert done.status == 0, done.stderr
-        result = done.json
-        return Played(folder, result, [e for e in place.entries() if e["run"] == result["run"]])
-
-    return run
+    return partial(Played.run, place)
 
 
 @pytest.fixture(scope="module")

@@ -43,11 +43,9 @@ def test_the_whole_family_on_a_recorded_tape(
 ) -> None:
     place = new_home()
     place.configure(SETTINGS)
-    done = place.pp("run", "--tape", SHARED / name, "--seed", "3", "--json", timeout=1200)
-    assert done.status == 0, done.stderr
-    result, entries = done.json, place.entries()
-    played = Played(SHARED / name, result, entries)
-    audit(played)
+    run = Played.run(place, SHARED / name, timeout=1200)
+    result, entries = run.result, run.entries
+    audit(run)
     assert (result["steps"], result["settled"], result["unsettled"]) == (steps, settled, unsettled)
     called = Counter(
         (entry["actor"]["id"], entry["subject"]["hook"])
@@ -58,17 +56,17 @@ def test_the_whole_family_on_a_recorded_tape(
     assert called[STRATEGY, "select"] == steps
     for plugin in result["plugins"]:
         assert (plugin["failures"], plugin["ended"], plugin.get("dropped", 0)) == (0, "", 0), plugin["id"]
-    assert {fill["plugin"] for fill in played.subjects("order.fill")} <= set(AGENTS)
-    check_file(place, result, played)
+    assert {fill["plugin"] for fill in run.subjects("order.fill")} <= set(AGENTS)
+    check_file(place, result, run)
 
 
-def check_file(place: Any, result: dict[str, Any], played: Played) -> None:
+def check_file(place: Any, result: dict[str, Any], run: Played) -> None:
     """What output-file wrote down is what was recorded: nothing lost, nothing twice, in order."""
     folder = place.root / "state" / "run-files" / result["run"] / OUTPUTS[1]
     told = [json.loads(line) for file in sorted(folder.iterdir()) for line in file.read_text().splitlines()]
     trades = [(event["trade"], event["amount"], event["fee"]) for event in told if event["kind"] == "fill"]
-    assert trades == [(fill["trade"], fill["amount"], fill["fee"]) for fill in played.subjects("order.fill")]
+    assert trades == [(fill["trade"], fill["amount"], fill["fee"]) for fill in run.subjects("order.fill")]
     kinds = Counter(event["kind"] for event in told)
-    assert kinds["settlement"] == sum(paid["cost"] > 0 for paid in played.subjects("settlement"))
+    assert kinds["settlement"] == sum(paid["cost"] > 0 for paid in run.subjects("settlement"))
     assert kinds["decision"] == result["decisions"]
     assert (told[0]["kind"], told[-1]["kind"]) == ("run.start", "run.end")

@@ -28,7 +28,7 @@ ADVISERS = [OURS + "risk-time", OURS + "risk-concentration"]
 OUTPUTS = [OURS + "output-console", OURS + "output-file"]
 FAMILY = [STRATEGY, *AGENTS, *ADVISERS, *OUTPUTS]
 HOOK = {STRATEGY: "select"} | dict.fromkeys(AGENTS, "decide") | dict.fromkeys(ADVISERS, "advise")
-STEPS, BEFORE = 400, 40
+STEPS, BEFORE = 200, 40
 PATIENCE = 120.0
 MINUTE = 60_000
 T0 = 1_761_926_400_000
@@ -195,11 +195,6 @@ def test_all_of_them_have_something_to_do(undisturbed: Run) -> None:
     for agent in AGENTS:
         assert len(undisturbed.wishes(agent)) > 20
     assert undisturbed.result["record"]["verified"] is True
-
-
-def test_the_same_run_again_is_the_same(undisturbed: Run, play: Callable[[str], Run]) -> None:
-    again = play("")
-    assert again.result["actions_digest"] == undisturbed.result["actions_digest"]
 
 
 @pytest.mark.parametrize("victim", FAMILY)

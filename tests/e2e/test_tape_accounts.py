@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -108,13 +109,7 @@ def play(new_home):
     """Plays a folder in one home; every run has an account of its own."""
     place = new_home()
 
-    def run(folder: Path) -> Played:
-        done = place.pp("run", "--tape", folder, "--seed", "3", "--json")
-        assert done.status == 0, done.stderr
-        result = done.json
-        return Played(folder, result, [e for e in place.entries() if e["run"] == result["run"]])
-
-    return run
+    return partial(Played.run, place)
 
 
 @pytest.fixture(scope="module")

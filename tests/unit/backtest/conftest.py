@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pp_host.backtest.tape import Tape, TapeSettings
+from pp_host.errors import OperatorError
 
 T0 = 1_761_926_400_000  # milliseconds
 TEXTS = (
@@ -110,3 +111,18 @@ def tape(tmp_path, settings):
 def ms():
     """Milliseconds after the tapes' first moment, as the host's microseconds."""
     return lambda after: (T0 + after) * 1000
+
+
+@pytest.fixture
+def refused(settings):
+    """Opens a folder that must be refused; answers (message without the folder, hint)."""
+
+    def attempt(folder):
+        with pytest.raises(OperatorError) as caught:
+            Tape.open(folder, settings)
+        message = str(caught.value)
+        assert message.startswith(str(folder))
+        assert "\n" not in message
+        return message.removeprefix(f"{folder}/"), caught.value.hint
+
+    return attempt

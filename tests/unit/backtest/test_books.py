@@ -33,21 +33,6 @@ def good(recording):
     return made.book(2, "a", "Yes", [(0.25, 1.0)], [(0.251, 2.0), (0.9, 3.0)])
 
 
-@pytest.fixture
-def refused(tmp_path, settings):
-    """Opens a folder that must be refused; answers (message without the folder, hint)."""
-
-    def attempt(folder):
-        with pytest.raises(OperatorError) as caught:
-            Tape.open(folder, settings)
-        message = str(caught.value)
-        assert message.startswith(str(folder))
-        assert "\n" not in message
-        return message.removeprefix(f"{folder}/"), caught.value.hint
-
-    return attempt
-
-
 # -- what is shown -------------------------------------------------------------------------------------------
 
 

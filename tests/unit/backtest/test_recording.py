@@ -25,21 +25,6 @@ def good(recording):
     return made
 
 
-@pytest.fixture
-def refused(tmp_path, settings):
-    """Opens a folder that must be refused; answers (message without the folder, hint)."""
-
-    def attempt(folder):
-        with pytest.raises(OperatorError) as caught:
-            Tape.open(folder, settings)
-        message = str(caught.value)
-        assert message.startswith(str(folder))
-        assert "\n" not in message
-        return message.removeprefix(f"{folder}/"), caught.value.hint
-
-    return attempt
-
-
 def test_a_good_recording_opens(good, tape):
     opened = tape(good)
     assert (opened.markets, opened.outcomes, opened.steps) == (2, 0, 3)

@@ -7,7 +7,6 @@ a step: whether the install ended by itself, the version that loads afterwards, 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from datetime import UTC, datetime
@@ -16,6 +15,8 @@ from pathlib import Path
 from pp_host.trust.grants import Wish
 from pp_host.trust.store import Store
 from pp_host.trust.truststore import TrustStore
+
+from tests.unit.trust.killing import killed_at
 
 ID = "org.example.momentum"
 
@@ -41,33 +42,14 @@ def version(home: Path) -> str:
     return grant.version
 
 
-def die_at(step: int) -> None:
-    """End this process without any clean-up at its n-th change of the disk."""
-    seen = 0
-
-    def watch(event, args):
-        nonlocal seen
-        created = event == "open" and bool(args[2] & os.O_CREAT) and not str(args[0]).endswith("record")
-        seen += created or event in {"os.rename", "os.remove"}
-        if seen == step:
-            os._exit(9)
-
-    sys.addaudithook(watch)
-
-
 def attempt(home: Path, package: Path, step: int) -> dict[str, object]:
-    child = os.fork()
-    if child == 0:
-        die_at(step)
-        install(home, package)
-        os._exit(0)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    killed = killed_at(step, lambda: install(home, package))
     found = version(home)
     install(home, package)
     assert not [path.name for path in (home / "store").iterdir() if path.name.startswith(".")], (
         "a draft is left"
     )
-    return {"finished": code == 0, "found": found, "again": version(home)}
+    return {"finished": not killed, "found": found, "again": version(home)}
 
 
 def main(home: Path, package: Path, steps: int) -> None:

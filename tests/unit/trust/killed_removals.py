@@ -8,12 +8,13 @@ and whether anything is left over.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
 
 from pp_host.trust.store import ERASED, KEPT, Store, announcement
+
+from tests.unit.trust.killing import killed_at
 
 ID = "org.example.momentum"
 
@@ -40,31 +41,12 @@ def opened(home: Path) -> Store:
     return store
 
 
-def die_at(step: int) -> None:
-    """End this process without any clean-up at its n-th change of the disk."""
-    seen = 0
-
-    def watch(event, args):
-        nonlocal seen
-        created = event == "open" and bool(args[2] & os.O_CREAT) and not str(args[0]).endswith("record")
-        seen += created or event in {"os.rename", "os.remove", "os.rmdir", "shutil.rmtree"}
-        if seen == step:
-            os._exit(9)
-
-    sys.addaudithook(watch)
-
-
 def attempt(home: Path, keep: bool, step: int) -> dict[str, object]:
-    child = os.fork()
-    if child == 0:
-        die_at(step)
-        remove(home, keep)
-        os._exit(0)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    killed = killed_at(step, lambda: remove(home, keep))
     store = opened(home)
     names = [path.name for folder in (store.grants, store.packages) for path in folder.iterdir()]
     return {
-        "finished": code == 0,
+        "finished": not killed,
         "installed": [grant.id for grant in store.installed()] == [ID],
         "data": (home / "data" / "kept").exists(),
         "packages": len([name for name in names if name.endswith(".ppz")]),

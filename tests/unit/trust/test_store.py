@@ -15,6 +15,7 @@ from pp_host.trust.store import Store, read_package
 from pp_host.trust.truststore import enrol
 
 ID = "org.example.momentum"
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -212,9 +213,12 @@ def test_killed_at_any_step_it_is_the_old_or_the_new(store, bring, ship, edited,
     trust.save(home / "trust.json")
     newer = version(edited, "1.5.0")
     package = ship(newer["files"], newer["name"])
-    script = Path(__file__).with_name("killed_installs.py")
     done = subprocess.run(
-        [sys.executable, script, home, package, "14"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tests.unit.trust.killed_installs", home, package, "14"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     steps = [json.loads(line) for line in done.stdout.splitlines()]
@@ -311,9 +315,12 @@ def killed_removals(store, tmp_path, how, steps):
     (home / "data" / "kept").touch()
     for folder in (store.packages, store.grants):
         folder.rename(home / folder.name)
-    script = Path(__file__).with_name("killed_removals.py")
     done = subprocess.run(
-        [sys.executable, script, home, how, str(steps)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tests.unit.trust.killed_removals", home, how, str(steps)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -14,8 +14,8 @@ from pp_sdk.table.layout import MOST
 
 from pp_host.core import sizing
 from pp_host.core.case import LOT, Case, Check
-from pp_host.core.figures import decimal, dollars, shares
 from pp_host.fees import unit_cost, unit_proceeds
+from pp_host.figures import decimal, dollars, shares
 from pp_host.model import MICRO, Denied, Reason
 
 

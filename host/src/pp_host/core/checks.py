@@ -11,8 +11,8 @@ from pp_sdk.table import OPEN
 
 from pp_host.core import sizing
 from pp_host.core.case import Case
-from pp_host.core.figures import dollars, moment, seconds, shares
 from pp_host.fees import least_proceeds
+from pp_host.figures import dollars, moment, seconds, shares
 from pp_host.model import MICRO, PPM, Denied, Reason, TradingState
 
 # -- may it be judged at all ---------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ import msgspec
 from msgspec.structs import replace
 from pp_sdk.types import Shrink, Veto
 
-from pp_host.core import caps, checks, figures
+from pp_host import figures
+from pp_host.core import caps, checks
 from pp_host.core.case import LOT, Case, Check
 from pp_host.core.ledger import Ledger
 from pp_host.core.policy import Budget, Policy

@@ -18,6 +18,7 @@ from pp_sdk.events import Detail, EventKind
 from pp_sdk.types import MICRO
 
 from pp_host.errors import OperatorError, Refused
+from pp_host.figures import decimal
 from pp_host.limits import LIMITS
 
 # Named in the design of the manifest; refused by name until this host can enforce them.
@@ -188,8 +189,7 @@ def in_micros(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 def dollars(amount: int) -> str:
     """Micro-units as exact dollars: 50_250_000 -> '$50.25', 1 -> '$0.000001'."""
-    cents = f"{amount % MICRO:06d}".rstrip("0").ljust(2, "0")
-    return f"${amount // MICRO:,}.{cents}"
+    return f"${decimal(amount)}"
 
 
 def _listed(names: tuple[str, ...] | None, everything: str) -> str:

@@ -1,4 +1,4 @@
-"""The figures of a verdict as people read them: dollars, shares, seconds, dates.
+"""The figures of verdicts and grants as people read them: dollars, shares, seconds, dates.
 
 Laws: pure and exact; nothing is rounded away, and no float takes part. Programs find the integers in the fields of the
 entries: nobody reads these words back.

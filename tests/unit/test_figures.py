@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pp_host.core.figures import decimal, dollars, moment, seconds, shares
+from pp_host.figures import decimal, dollars, moment, seconds, shares
 
 
 @pytest.mark.parametrize(
