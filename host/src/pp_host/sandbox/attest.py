@@ -18,7 +18,7 @@ from pp_host.sandbox.plan import FIRST, FOREIGN_ID, INNER_ID, LEVELS
 
 # What the self-check must have seen, exactly: attempts with their errno, readings with their value. None: at this level
 # nothing is promised, and docs/THREATS.md says what leaks.
-_REFUSED: Final[Mapping[str, int]] = {
+_REFUSED: Final = {
     "internet_socket": errno.EACCES,
     "unix_socket": errno.EACCES,
     "datagram_pair": errno.EACCES,

@@ -44,12 +44,13 @@ _SYSTEM_LIBRARIES: Final = """
 # Where no file can be opened once the walls stand: what a decent plugin may import of the standard library.
 _WIDELY_USED: Final = """
     abc argparse array asyncio base64 binascii bisect calendar cmath codecs collections.abc concurrent.futures
-    contextlib contextvars copy copyreg csv dataclasses datetime decimal difflib enum fractions functools gc getpass
-    graphlib hashlib heapq hmac html importlib.metadata importlib.resources inspect io ipaddress itertools json linecache
-    logging logging.handlers math mmap numbers operator pathlib pickle pkgutil platform pprint queue random re reprlib
-    secrets select selectors shutil signal socket ssl statistics string struct subprocess tempfile textwrap threading
-    time timeit tokenize traceback types typing unicodedata unittest.mock urllib.parse uuid warnings weakref zipfile zlib
-    zoneinfo encodings.idna encodings.latin_1 encodings.ascii encodings.cp1252 encodings.utf_16 encodings.unicode_escape
+    contextlib contextvars copy copyreg csv dataclasses datetime decimal difflib encodings.ascii encodings.cp1252
+    encodings.idna encodings.latin_1 encodings.unicode_escape encodings.utf_16 enum fractions functools gc getpass
+    graphlib hashlib heapq hmac html importlib.metadata importlib.resources inspect io ipaddress itertools json
+    linecache logging logging.handlers math mmap numbers operator pathlib pickle pkgutil platform pprint queue
+    random re reprlib secrets select selectors shutil signal socket ssl statistics string struct subprocess tempfile
+    textwrap threading time timeit tokenize traceback types typing unicodedata unittest.mock urllib.parse uuid
+    warnings weakref zipfile zlib zoneinfo
 """
 
 _THIRD_PARTY: Final = ("site-packages", "dist-packages")
@@ -136,7 +137,7 @@ def load_widely_used(packages: Sequence[Path]) -> None:
 def check_readable(packages: Sequence[Path]) -> None:
     """Raises PermissionError, where an import would only say that there is no such module."""
     for place in packages:
-        if not os.access(place, os.R_OK | os.X_OK if os.path.isdir(place) else os.R_OK):
+        if not os.access(place, os.R_OK | os.X_OK if place.is_dir() else os.R_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
 
 

@@ -92,7 +92,11 @@ def standing(wall: str, control_fd: int) -> Iterator[None]:
         yield
     except (OSError, ImportError) as error:
         tell(
-            control_fd, "refused", wall, getattr(error, "errno", None) or 0, f"{type(error).__name__}: {error}"
+            control_fd,
+            "refused",
+            wall,
+            getattr(error, "errno", None) or 0,
+            f"{type(error).__name__}: {error}",
         )
         os._exit(1)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from pp_host.sandbox import abi
@@ -46,7 +47,7 @@ def build(readable: Sequence[str], devices: Sequence[str], *, listable: Sequence
     """
     ruleset = abi.call("landlock_create_ruleset", *_restricted(version()), 0)
     for path in readable:
-        _permit(ruleset, path, _FOLDER if os.path.isdir(path) else _READ_FILE)
+        _permit(ruleset, path, _FOLDER if Path(path).is_dir() else _READ_FILE)
     for folder in listable:
         _permit(ruleset, folder, _READ_DIR)
     for device in devices:

@@ -27,7 +27,7 @@ class Jailed:
     """A plugin's process behind its walls; whoever holds this closes the descriptors and reaps `pid`.
 
     `rpc` and both pipes are non-blocking and not inheritable; `pid` is a child of the calling process. `listener` hears
-    of fatal calls (fatal.py): None where the kernel ends the process for one, because the plan or the machine has it so.
+    of fatal calls (fatal.py); None where the kernel ends the process for one, as the plan or the machine has it.
     """
 
     pid: int
@@ -66,14 +66,6 @@ class Launcher:
         try:
             async with asyncio.timeout(timeout_seconds):
                 return await self._launch(plan)
-        except TimeoutError:
-            raise walls.missing("start", 0, f"not up within {timeout_seconds:g} s") from None
-
-    async def prepare(self, room: Room, *, timeout_seconds: float) -> None:
-        """Have this room's zygote ready. Raises as `launch` does."""
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                await self._zygote(room)
         except TimeoutError:
             raise walls.missing("start", 0, f"not up within {timeout_seconds:g} s") from None
 
@@ -178,7 +170,9 @@ def _check_possible(plan: SandboxPlan) -> None:
 
 def end_child(pid: int, pidfd: int) -> None:
     """Kill it, wait for it, close its pidfd."""
-    with contextlib.suppress(ProcessLookupError, ChildProcessError):  # it went with its zygote before it was up
+    with contextlib.suppress(
+        ProcessLookupError, ChildProcessError
+    ):  # it went with its zygote before it was up
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         os.waitpid(pid, 0)
     os.close(pidfd)

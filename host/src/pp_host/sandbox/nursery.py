@@ -75,7 +75,9 @@ class Zygote:
     def last_words(self) -> str:
         """The last line that it wrote, as part of a message."""
         try:
-            lines = os.read(self._stderr, LIMITS.sandbox.last_words_bytes).decode(errors="replace").splitlines()
+            lines = (
+                os.read(self._stderr, LIMITS.sandbox.last_words_bytes).decode(errors="replace").splitlines()
+            )
         except BlockingIOError:
             return ""
         return f": {lines[-1]!r}" if lines else ""

@@ -77,9 +77,7 @@ class SandboxPlan(Room):
 
     @property
     def room(self) -> Room:
-        return Room(
-            level=self.level, packages=self.packages, preload=self.preload, hash_seed=self.hash_seed
-        )
+        return Room(level=self.level, packages=self.packages, preload=self.preload, hash_seed=self.hash_seed)
 
     @classmethod
     def within_limits(

@@ -175,7 +175,9 @@ def _demand(requirements: Sequence[Require], own: int, fatal: int) -> bpf.Code:
         for half in (1, 0):
             mask = requirement.mask >> 32 * half & _INT
             if mask:
-                values = [(own if value == SELF else value) >> 32 * half & _INT for value in requirement.values]
+                values = [
+                    (own if value == SELF else value) >> 32 * half & _INT for value in requirement.values
+                ]
                 tested = bpf.if_any(values, code, bpf.verdict(otherwise))
                 code = bpf.with_argument(requirement.argument, half, mask, tested)
     return code

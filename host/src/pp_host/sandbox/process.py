@@ -88,7 +88,7 @@ def forbid_gaining_privileges() -> None:
 
 
 def dumpable() -> None:
-    """Changing ids made the zygote undumpable, which takes its children's /proc files from them: they map themselves."""
+    """Changing ids made the zygote undumpable, which would keep its children from writing their own id maps."""
     abi.prctl(_PR_SET_DUMPABLE, 1)
 
 

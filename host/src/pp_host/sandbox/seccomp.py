@@ -16,8 +16,13 @@ _FLAG_TSYNC: Final = 1
 _FLAG_NEW_LISTENER: Final = 1 << 3
 _FLAG_TSYNC_ESRCH: Final = 1 << 4
 _LISTENING: Final = _FLAG_TSYNC | _FLAG_TSYNC_ESRCH | _FLAG_NEW_LISTENER
-_UNHEARD: Final = (errno.EINVAL, errno.EBUSY)  # Linux before 5.7; somebody outside listens to a filter of their own
+_UNHEARD: Final = (
+    errno.EINVAL,
+    errno.EBUSY,
+)  # Linux before 5.7; somebody outside listens to a filter of their own
 _INSTRUCTION_BYTES: Final = 8
+_PR_GET_SECCOMP: Final = 21
+_NO_FILTER: Final = 0
 
 
 class _Program(ctypes.Structure):
@@ -33,9 +38,13 @@ def filter_program(level: str, own: int, *, tmp: bool, told: bool) -> bytes:
 
 
 def install(plan: SandboxPlan) -> int | None:
-    """A descriptor that hears of fatal calls, where the plan wants one and the kernel can; else they kill."""
+    """A descriptor that hears of fatal calls, where the plan wants one and the machine can; else they kill.
+
+    A container's own filter would answer first where it refuses a call, and the host never hear of it; nothing answers
+    before a kill.
+    """
     own, tmp = os.getpid(), plan.tmp_mb > 0
-    if plan.told:
+    if plan.told and abi.prctl(_PR_GET_SECCOMP) == _NO_FILTER:
         try:
             return _enforce(filter_program(plan.level, own, tmp=tmp, told=True), _LISTENING)
         except OSError as error:

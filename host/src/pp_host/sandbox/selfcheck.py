@@ -40,7 +40,7 @@ ATTEMPTS: Final[Mapping[str, Callable[[], object]]] = {
     "list_processes": lambda: os.scandir("/proc").close(),
     "list_root": lambda: os.scandir("/").close(),  # it is there and readable: only Landlock says no
     "write_root": lambda: _create("/x"),
-    "write_library": lambda: _create(f"{os.path.dirname(os.__file__)}/x"),
+    "write_library": lambda: _create(os.__file__ + ".x"),
     "internet_socket": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM).close(),
     "unix_socket": lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).close(),
     "datagram_pair": lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM),

@@ -20,6 +20,7 @@ import gc
 import importlib
 import os
 import socket
+from pathlib import Path
 from typing import Final, NoReturn
 
 from pp_host.limits import LIMITS
@@ -58,7 +59,7 @@ def _move_out(room: Room) -> None:
         _leave_as_user(room)
     interpreter.move_in(outside)
     with standing("packages", ZYGOTE_FD):
-        interpreter.check_readable([f"{SITE}/{path.name}" for path in room.packages])
+        interpreter.check_readable([Path(SITE, path.name) for path in room.packages])
 
 
 def _leave_as_user(room: Room) -> None:
