@@ -48,7 +48,7 @@ class Left(TimeRemainingColumn):
 
 
 class Screen:
-    """Implements the session's view on a terminal; under --json it only warns. All of it goes to stderr, never stdout."""
+    """Implements the session's view on a terminal; under --json it only warns. All goes to stderr, never stdout."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
