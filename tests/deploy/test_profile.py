@@ -65,7 +65,9 @@ def test_behind_what_docker_withholds_the_doctor_names_wall_and_remedy(confined)
 def test_behind_what_docker_withholds_plugins_run_at_the_next_level_and_it_is_said(confined):
     done = confined(WITHHELD, NONE, "demo", "--cycles", "20", "--json")
     assert done.returncode == 0
-    assert done.stderr.startswith("pp: warning: plugins run at level L2, not L3: wall namespaces: PermissionError")
+    assert done.stderr.startswith(
+        "pp: warning: plugins run at level L2, not L3: wall namespaces: PermissionError"
+    )
     result = json.loads(done.stdout)
     assert result["fills"] > 0
     assert {plugin["level"] for plugin in result["plugins"]} == {"L2"}

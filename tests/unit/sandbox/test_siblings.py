@@ -86,7 +86,11 @@ def test_each_is_alone_with_its_own_identity(born):
     one, other = born(), born()
     for each in (one, other):
         assert each.says("(__import__('os').getpid(), __import__('os').getuid())") == "(1, 1000)"
-    theirs = [os.readlink(f"/proc/{each.jailed.pid}/ns/user") for each in (one, other)] if not os.geteuid() else [1, 2]
+    theirs = (
+        [os.readlink(f"/proc/{each.jailed.pid}/ns/user") for each in (one, other)]
+        if not os.geteuid()
+        else [1, 2]
+    )
     assert theirs[0] != theirs[1]
 
 
