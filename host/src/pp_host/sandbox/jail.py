@@ -70,10 +70,11 @@ def lock_in(plan: SandboxPlan, fds: Sequence[int]) -> None:
 
 def run(entry: str) -> None:
     observed = selfcheck.run()
-    interpreter.forget_host()
+    unnamed = interpreter.forget_host()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # always a TextIOWrapper here
     module, _, function = entry.partition(":")
     getattr(importlib.import_module(module), function)(RPC_FD, observed)
+    del unnamed
 
 
 def _report_up(listener: int | None) -> None:
