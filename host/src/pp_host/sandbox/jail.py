@@ -77,8 +77,9 @@ def main(rpc_fd: int, control_fd: int) -> None:
         for module in plan.preload:
             importlib.import_module(module)
     with _standing("landlock"):
-        landlock.build((PYTHON,), mounts.DEVICES)
-    cell = Cell(plan, policy.program(syscalls.native(), tmp=plan.tmp_mb > 0))
+        landlock.build((PYTHON,), mounts.DEVICES, [file.target for file in plan.room])
+    profile = policy.FOREIGN if plan.room else policy.PURE
+    cell = Cell(plan, policy.program(syscalls.native(), profile, tmp=plan.tmp_mb > 0))
     with _standing("pid namespace"):
         pid = namespaces.clone_child()
     if pid:
@@ -116,7 +117,7 @@ def _build_root(plan: SandboxPlan) -> None:
     with _standing("host name"):
         namespaces.name_host()
     with _standing("empty root"):
-        mounts.build_root(interpreter.view(plan.packages))
+        mounts.build_root((*interpreter.view(plan.packages), *(mounts.Bind(*file) for file in plan.room)))
 
 
 def _forbid_nesting(proc_fd: int) -> None:

@@ -9,7 +9,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from pp_host.limits import LIMITS
 
@@ -27,9 +27,19 @@ CONTROL_FD: Final = 4
 RULESET_FD: Final = 5
 
 
+class RoomFile(NamedTuple):
+    """A file of a foreign program's: `source` on the host, read-only and executable as `target` inside."""
+
+    source: Path
+    target: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxPlan:
-    """`packages` are visible read-only as SITE/<name>; `preload` is trusted code, imported early."""
+    """`packages` are visible read-only as SITE/<name>; `preload` is trusted code, imported early.
+
+    room: a foreign program's files. Where there are any, the entry may become one of them, and nothing else.
+    """
 
     level: str  # "L3"
     packages: tuple[Path, ...]  # folders, or single extension or .py files
@@ -43,6 +53,7 @@ class SandboxPlan:
     stack_mb: int
     tmp_mb: int  # 0: no /tmp
     hash_seed: int  # 0 to 4294967295, recorded so that a replay iterates in the same order
+    room: tuple[RoomFile, ...] = ()
 
     def __post_init__(self) -> None:
         names = [path.name for path in self.packages]
@@ -87,6 +98,7 @@ def decode(message: bytes) -> SandboxPlan:
     fields = json.loads(message)
     fields["packages"] = tuple(Path(path) for path in fields["packages"])
     fields["preload"] = tuple(fields["preload"])
+    fields["room"] = tuple(RoomFile(Path(source), target) for source, target in fields["room"])
     return SandboxPlan(**fields)
 
 

@@ -3,7 +3,8 @@
 Three verdicts: allow; a soft errno, for what a decent library may try; kill, for what no plugin ever needs.
 Everything not named here is refused with EPERM, so a call that a future kernel adds is refused too. Plugins
 bring no native code: once their interpreter is loaded, nothing may become executable any more (see
-interpreter.py).
+interpreter.py). That is the profile PURE; FOREIGN is for a program that an operator puts behind the walls to see
+what it gets.
 """
 
 from __future__ import annotations
@@ -67,7 +68,10 @@ REFUSED: Final[Mapping[str, int]] = {
 
 _CLONE_NEW: Final = 0x7E02_0000  # every CLONE_NEW* that clone(2) takes
 _CLONE_THREAD: Final = 0x0001_0000
+_PROT_WRITE: Final = 0x2
 _PROT_EXEC: Final = 0x4
+_MAP_ANONYMOUS: Final = 0x20
+_ARCH_SET_FS: Final = 0x1002
 _AF_UNIX: Final = 1
 _SOCK_STREAM: Final = 1
 _SOCK_FLAGS: Final = 0o2004000  # SOCK_CLOEXEC | SOCK_NONBLOCK
@@ -87,12 +91,15 @@ _PRCTL_NAMES: Final = (15, 0x5356_4D41)  # SET_NAME, SET_VMA: labels for debugge
 
 @dataclass(frozen=True, slots=True)
 class Require:
-    """`argument & mask` must be one of `values`, or else; a 64-bit mask takes one value."""
+    """`argument & mask` must be one of `values`, or else; a 64-bit mask takes one value.
+
+    otherwise: a verdict, or further requirements that make up for this one.
+    """
 
     argument: int
     mask: int
     values: tuple[int, ...]
-    otherwise: int
+    otherwise: int | tuple[Require, ...]
 
 
 # Allowed when every requirement holds; the first that does not gives the verdict.
@@ -118,32 +125,68 @@ FILTERED: Final[Mapping[str, tuple[Require, ...]]] = {
 }
 
 
-def program(architecture: Architecture, *, tmp: bool) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What one kind of code may call; whatever REFUSED names is the same for all."""
+
+    allowed: frozenset[str]
+    killed: frozenset[str]
+    filtered: Mapping[str, tuple[Require, ...]]
+
+
+PURE: Final = Profile(ALLOWED, KILLED, FILTERED)
+
+# Beyond PURE: the program itself is started (which file can be one, the mounts and Landlock decide), libc begins its
+# first thread, and pages of a file are mapped as code, never writable, never without a file behind them.
+FOREIGN: Final = Profile(
+    ALLOWED | _names("execve set_tid_address"),
+    KILLED - _names("execve"),
+    {
+        **FILTERED,
+        "arch_prctl": (Require(0, _INT, (_ARCH_SET_FS,), refuse(errno.EINVAL)),),
+        "mmap": (
+            Require(
+                2,
+                _PROT_EXEC,
+                (0,),
+                (
+                    Require(2, _PROT_WRITE, (0,), refuse(errno.EPERM)),
+                    Require(3, _MAP_ANONYMOUS, (0,), refuse(errno.EPERM)),
+                ),
+            ),
+        ),
+    },
+)
+
+
+def program(architecture: Architecture, profile: Profile = PURE, *, tmp: bool) -> bytes:
     """The assembled filter: wrong architecture kills, x32 kills, then a binary search over the numbers."""
-    leaves = _leaves(architecture, ALLOWED | ALLOWED_WITH_TMP if tmp else ALLOWED)
+    leaves = _leaves(architecture, profile, profile.allowed | ALLOWED_WITH_TMP if tmp else profile.allowed)
     search = bpf.if_at_least(X32_BIT, bpf.verdict(KILL), _search(_intervals(leaves)))
     native = bpf.with_word(bpf.NUMBER_OFFSET, search)
     wrong = bpf.verdict(KILL)
     return bpf.assemble(bpf.with_word(bpf.ARCH_OFFSET, bpf.if_equal(architecture.audit, native, wrong)))
 
 
-def _leaves(architecture: Architecture, allowed: frozenset[str]) -> dict[int, bpf.Code]:
+def _leaves(architecture: Architecture, profile: Profile, allowed: frozenset[str]) -> dict[int, bpf.Code]:
     """What each known number leads to."""
     named: dict[str, bpf.Code] = dict.fromkeys(allowed, bpf.verdict(ALLOW))
-    named |= dict.fromkeys(KILLED, bpf.verdict(KILL))
+    named |= dict.fromkeys(profile.killed, bpf.verdict(KILL))
     named |= {name: bpf.verdict(refuse(number)) for name, number in REFUSED.items()}
-    named |= {name: _demand(requirements) for name, requirements in FILTERED.items()}
+    named |= {name: _demand(requirements) for name, requirements in profile.filtered.items()}
     return {architecture.numbers[name]: code for name, code in named.items() if name in architecture.numbers}
 
 
 def _demand(requirements: Sequence[Require]) -> bpf.Code:
     code = bpf.verdict(ALLOW)
     for requirement in reversed(requirements):
+        missed = requirement.otherwise
+        otherwise = bpf.verdict(missed) if isinstance(missed, int) else _demand(missed)
         for half in (1, 0):
             mask = requirement.mask >> 32 * half & _INT
             if mask:
                 values = [value >> 32 * half & _INT for value in requirement.values]
-                tested = bpf.if_any(values, code, bpf.verdict(requirement.otherwise))
+                tested = bpf.if_any(values, code, otherwise)
                 code = bpf.with_argument(requirement.argument, half, mask, tested)
     return code
 

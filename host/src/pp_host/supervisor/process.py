@@ -68,15 +68,18 @@ class Ending:
         return f"{self.outcome.value}: {self.detail}"
 
 
-class PluginProcess:
-    """A running plugin. Made by `start`."""
+# Makes the reader of one of its pipes: the descriptor, and what to call when it is flooded.
+Drained = Callable[[int, Callable[[], None]], StdioDrain]
 
-    def __init__(
-        self, spec: PluginSpec, jailed: Jailed, answering: Answering, on_line: Callable[[str], None]
-    ) -> None:
+
+class PluginProcess:
+    """A running plugin. Made by `start`; `accepted` counts what it said so far and the host took."""
+
+    def __init__(self, spec: PluginSpec, jailed: Jailed, answering: Answering, drained: Drained) -> None:
         loop = asyncio.get_running_loop()
         self.pid = jailed.pid
         self.walls: tuple[str, ...] = ()
+        self.accepted = 0
         self._spec = spec
         self._jailed = jailed
         self._answering = answering
@@ -96,7 +99,7 @@ class PluginProcess:
             ),
         )
         self._channel.closed.add_done_callback(self._hung_up)
-        self._pipes = [StdioDrain(fd, on_line, self._flooded) for fd in (jailed.stdout, jailed.stderr)]
+        self._pipes = [drained(fd, self._flooded) for fd in (jailed.stdout, jailed.stderr)]
         self._watch = Watch(
             jailed.pid,
             memory_mb=spec.memory_mb,
@@ -111,26 +114,35 @@ class PluginProcess:
         cls, spec: PluginSpec, answering: Answering, on_line: Callable[[str], None], *, now: int
     ) -> PluginProcess:
         """Launch, attest, hand over the code, configure. HostError says what went wrong; nothing is left behind."""
-        jailed = await launch(_plan(spec), timeout_seconds=LIMITS.wire.handshake_seconds)
+        jailed = await launch(plan_of(spec), timeout_seconds=LIMITS.wire.handshake_seconds)
+        process = cls.adopt(spec, jailed, answering, lambda fd, flooded: StdioDrain(fd, on_line, flooded))
+        await process.prepare(now)
+        return process
+
+    @classmethod
+    def adopt(cls, spec: PluginSpec, jailed: Jailed, answering: Answering, drained: Drained) -> PluginProcess:
+        """Take over what was launched, of which nothing was heard yet; it is ended when that fails."""
         try:
-            process = cls(spec, jailed, answering, on_line)
+            return cls(spec, jailed, answering, drained)
         except BaseException:  # nobody has it yet
             end_child(jailed.pid, jailed.pidfd)
             raise
+
+    async def prepare(self, now: int) -> None:
+        """Attest, hand over the code, configure. HostError says what went wrong; the process has ended then."""
         try:
-            await process._shake_hands(now)
-            process._phase = Phase(1, in_call=False)  # from here on processor time is counted
+            await self._shake_hands(now)
+            self._phase = Phase(1, in_call=False)  # from here on processor time is counted
         except PluginGone as gone:  # how it went says more than that it is gone
             with anyio.CancelScope(shield=True):
-                ending = await process.ended()
-            raise PluginUnstarted(f"{spec.ref.id}: {ending.detail}", ending) from gone
+                ending = await self.ended()
+            raise PluginUnstarted(f"{self._spec.ref.id}: {ending.detail}", ending) from gone
         except BaseException as error:
             outcome = Outcome.VIOLATION if isinstance(error, PluginViolation) else Outcome.SETUP_ERROR
-            process.end(outcome, str(error) or type(error).__name__)
+            self.end(outcome, str(error) or type(error).__name__)
             with anyio.CancelScope(shield=True):
-                await process.ended()
+                await self.ended()
             raise
-        return process
 
     async def _shake_hands(self, now: int) -> None:
         hello = await self._greeting()
@@ -189,12 +201,15 @@ class PluginProcess:
     ) -> Any:
         who = self._spec.ref.id
         try:
-            return await self._channel.call(method, body, seconds=seconds, outer_seconds=outer, fds=fds)
+            answer = await self._channel.call(method, body, seconds=seconds, outer_seconds=outer, fds=fds)
+            self.accepted += 1
+            return answer
         except CallTimeout as error:
             what = f"{method}: no answer within {min(seconds, outer):g} s"
             self._spawn(self._grace(what))
             raise PluginTimeout(f"{who}: {what}") from error
         except RemoteError as error:
+            self.accepted += 1
             raise PluginError(f"{who}: {method}: {error}") from error
         except ChannelClosed as error:
             raise PluginGone(f"{who}: {method}: {error}") from error
@@ -238,8 +253,10 @@ class PluginProcess:
     async def _answer(self, request: RequestReceived) -> None:
         try:
             reply = await self._answering.answer(request.method, request.body)
+            self.accepted += 1
             self._channel.reply(request.id, reply)
         except RequestRefused as refusal:
+            self.accepted += 1
             self._channel.fail(request.id, messages.Failure(code=refusal.code, message=str(refusal)))
         except (PluginViolation, ProtocolError) as error:
             self.end(Outcome.VIOLATION, str(error))
@@ -249,9 +266,11 @@ class PluginProcess:
     def _told(self, event: EventReceived) -> None:
         if event.method == "hello":
             self._hello.set_result(decode_body(event.body, messages.Hello))
+            self.accepted += 1
             return
         try:
             self._answering.hear(event.method, event.body)
+            self.accepted += 1
         except PluginViolation as error:
             self.end(Outcome.VIOLATION, str(error))
         except RecordError as error:  # the session stops at its next entry; nobody need be heard until then
@@ -313,7 +332,8 @@ class PluginProcess:
         task.add_done_callback(self._tasks.discard)
 
 
-def _plan(spec: PluginSpec) -> SandboxPlan:
+def plan_of(spec: PluginSpec) -> SandboxPlan:
+    """The walls around a plugin: the SDK is all that its process finds inside."""
     return SandboxPlan.within_limits(
         spec.level,
         packages=tuple(Path(str(module.__file__)).parent for module in (pp_sdk, msgspec, pluggy)),

@@ -1,0 +1,101 @@
+"""The room of a foreign program: its own file, its loader, and the libraries that both need; nothing else.
+
+Laws: the program is a stranger's, so what it names is looked for only where libraries are, and only a file that is
+itself a program or library for this machine is ever shown to it. Nothing of it is run to find out. Libraries stand in
+the folder of the loader's own file, which every loader searches without being told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from pp_host.errors import OperatorError
+from pp_host.limits import LIMITS
+from pp_host.sandbox import elf
+from pp_host.sandbox.plan import RoomFile
+
+PLACE: Final = "/program"
+_NAME: Final = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]{0,254}")
+_INTERPRETER: Final = re.compile(
+    r"/(?:lib|lib64|usr/lib|usr/lib64|nix/store)(?:/[A-Za-z0-9_+-][A-Za-z0-9_.+-]*)+"
+)
+_FOLDERS: Final = ("/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib")
+_CONFIGURED: Final = Path("/etc/ld.so.conf.d")
+_STATIC: Final = "link it statically, or install what it needs"
+
+
+def furnish(program: Path) -> tuple[RoomFile, ...]:
+    """The room's files, the program's own first. OperatorError: no program for this machine, or it lacks something."""
+    file = program.resolve()
+    try:
+        found = elf.read(file)
+    except OSError as error:
+        raise OperatorError(
+            f"{program}: cannot be read: {error.strerror}", hint="name a program's file"
+        ) from None
+    except elf.NotElf as error:
+        hint = "a program for this machine is needed; pp sandbox run takes a Python file"
+        raise OperatorError(f"{program}: {error}", hint=hint) from None
+    if not found.interpreter:
+        return (RoomFile(file, PLACE),)
+    if not _INTERPRETER.fullmatch(found.interpreter):
+        hint = "its loader must be one of the system's, below /lib or /usr/lib"
+        raise OperatorError(f"{program}: asks for the loader {found.interpreter!r}", hint=hint)
+    loader = Path(found.interpreter).resolve()
+    libraries = _libraries(program, found, loader)
+    return (RoomFile(file, PLACE), RoomFile(loader, found.interpreter), *libraries)
+
+
+def _libraries(program: Path, first: elf.Elf, loader: Path) -> Iterator[RoomFile]:
+    """Breadth first, as loaders do it; of two files with one name the first counts."""
+    known = {loader.name, PurePosixPath(first.interpreter).name}
+    waiting = deque([(program, first), (loader, _readable(loader))])
+    while waiting:
+        user, wanted = waiting.popleft()
+        for name in wanted.needed:
+            if name in known:
+                continue
+            known.add(name)
+            if len(known) > LIMITS.sandbox.program_libraries:
+                raise OperatorError(
+                    f"{program}: needs more than {LIMITS.sandbox.program_libraries} libraries"
+                )
+            file, found = _library(program, user, name, (*wanted.folders, *first.folders, str(loader.parent)))
+            waiting.append((file, found))
+            yield RoomFile(file, str(loader.parent / name))
+
+
+def _library(program: Path, user: Path, name: str, folders: tuple[str, ...]) -> tuple[Path, elf.Elf]:
+    if not _NAME.fullmatch(name):
+        raise OperatorError(
+            f"{program}: {user.name} needs {name!r}, which is no library's name", hint=_STATIC
+        )
+    for folder in (*folders, *_FOLDERS, *_configured()):
+        file = Path(
+            folder.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", str(user.resolve().parent)), name
+        )
+        if file.is_absolute() and file.is_file():
+            try:
+                return file.resolve(), elf.read(file)
+            except (elf.NotElf, PermissionError):
+                continue  # another machine's, which loaders pass over too
+    raise OperatorError(f"{program}: {user.name} needs {name}, which is not found", hint=_STATIC)
+
+
+def _readable(loader: Path) -> elf.Elf:
+    try:
+        return elf.read(loader)
+    except (elf.NotElf, OSError) as error:
+        raise OperatorError(f"{loader}: a program's loader: {error}", hint=_STATIC) from None
+
+
+def _configured() -> Iterator[str]:
+    """Folders that this machine's own loader is told of, one a line."""
+    for file in sorted(_CONFIGURED.glob("*.conf")):
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("/"):
+                yield line.strip()
