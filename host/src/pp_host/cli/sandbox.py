@@ -133,4 +133,4 @@ def _draw(console: Console, visit: Visit, document: dict[str, Any]) -> None:
             console.print(f"  {printable(line)}")
     for name in document.keys() - {"level", "outcome", "signal", "stdout", "stderr", "denied"}:
         console.print(f"{name}: {document[name]}")
-    console.print(f"outcome {document['outcome']}: {printable(visit.ending.detail)}")
+    console.print(f"outcome {document['outcome']}: {printable(visit.detail)}")

@@ -36,6 +36,5 @@ async def run_script(file: Path, limits: PluginLimits) -> Visit:
             pass  # its ending tells
         except PluginError as error:  # it raised an error, and lives
             await guest.process.stop()
-            visit = await guest.left()
-            return replace(visit, ending=replace(visit.ending, outcome=Outcome.ERROR, detail=str(error)))
+            return replace(await guest.left(), outcome=Outcome.ERROR, detail=str(error))
         return await guest.left()

@@ -43,15 +43,11 @@ class Visit:
     level: str
     walls: tuple[str, ...]
     ending: Ending
+    outcome: Outcome
+    detail: str
     stdout: str
     stderr: str
     accepted: int
-
-    @property
-    def outcome(self) -> Outcome:
-        """The ending's; who leaves with status 0 of its own accord, which no plugin may, has ended well."""
-        left = self.ending.outcome is Outcome.ERROR and not self.ending.signal and not self.ending.status
-        return Outcome.OK if left else self.ending.outcome
 
     @property
     def signal(self) -> str | None:
@@ -75,13 +71,16 @@ class Guest:
     transcripts: list[Transcript]
 
     async def left(self) -> Visit:
-        """Wait for its end."""
+        """Wait for its end. Who leaves with status 0 of its own accord, which no plugin may, has ended well."""
         ending = await self.process.ended()
+        own_accord = ending.outcome is Outcome.ERROR and not ending.signal and not ending.status
         stdout, stderr = (transcript.text for transcript in self.transcripts)
         return Visit(
             level=LEVEL,
             walls=self.process.walls,
             ending=ending,
+            outcome=Outcome.OK if own_accord else ending.outcome,
+            detail=ending.detail,
             stdout=stdout,
             stderr=stderr,
             accepted=self.process.accepted,
