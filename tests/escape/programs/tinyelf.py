@@ -11,13 +11,13 @@ BASE = 0x400000
 HEADERS = 64 + 56
 
 
-def x86_64(number, arguments, text):
+def x86_64(number, arguments):
     """mov each argument; syscall; negate rax into the status, 0 when it is not negative; exit_group."""
     registers = (b"\x48\xbf", b"\x48\xbe", b"\x48\xba", b"\x49\xba", b"\x49\xb8", b"\x49\xb9")
 
     def code(at):
         moves = b"".join(
-            register + struct.pack("<Q", (at if argument == text else argument) & (2**64 - 1))
+            register + struct.pack("<Q", (at if isinstance(argument, bytes) else argument) & (2**64 - 1))
             for register, argument in zip(registers, arguments, strict=False)
         )
         call = b"\xb8" + struct.pack("<I", number) + b"\x0f\x05"
@@ -27,7 +27,7 @@ def x86_64(number, arguments, text):
     return code(BASE + HEADERS + len(code(0)))
 
 
-def aarch64(number, arguments, text):
+def aarch64(number, arguments):
     """movz/movk each argument; svc; csneg; exit_group."""
 
     def load(register, value):
@@ -40,7 +40,7 @@ def aarch64(number, arguments, text):
     def code(at):
         words = []
         for register, argument in enumerate(arguments):
-            words += load(register, (at if argument == text else argument) & (2**64 - 1))
+            words += load(register, (at if isinstance(argument, bytes) else argument) & (2**64 - 1))
         words += [*load(8, number), 0xD4000001, 0xF100001F, 0xDA80A7E0, *load(8, 94), 0xD4000001]
         return struct.pack(f"<{len(words)}I", *words)
 
@@ -50,10 +50,11 @@ def aarch64(number, arguments, text):
 ASSEMBLERS = {"x86_64": (62, x86_64), "aarch64": (183, aarch64)}
 
 
-def program(number, *arguments, text=b"", interpreter=b""):
-    """The file's bytes; an argument equal to `text` becomes its address."""
+def program(number, *arguments, interpreter=b""):
+    """The file's bytes; an argument may be a text, of which the program holds its address."""
     machine, assemble = ASSEMBLERS[MACHINE]
-    return wrapped(machine, assemble(number, arguments, text) + text + b"\0", interpreter)
+    text = b"".join(argument for argument in arguments if isinstance(argument, bytes))
+    return wrapped(machine, assemble(number, arguments) + text + b"\0", interpreter)
 
 
 def wrapped(machine, body, interpreter=b""):

@@ -2,12 +2,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pp_host.sandbox.plan import SandboxPlan, decode
+from pp_host.sandbox.plan import RoomFile, SandboxPlan, decode
 
 
 def test_survives_the_way_to_the_launcher(plan):
     assert decode(plan.encode()) == plan
     richer = replace(plan, packages=(Path("/a/ü"), Path("/b/c")), preload=("ü", "c"))
+    richer = replace(richer, room=(RoomFile(Path("/a/ü"), "/program"), RoomFile(Path("/b"), "/lib/b")))
     assert decode(richer.encode()) == richer
 
 

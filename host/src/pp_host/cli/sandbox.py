@@ -68,7 +68,8 @@ def run_program(
         hint = "name a program's file, or one that is on the PATH"
         raise OperatorError(f"{command[0]}: no program that you may execute", hint=hint)
     visit = asyncio.run(run_program(Path(found), command, _limits(grant, seconds)))
-    _tell(visit, {**_told(visit), "status": visit.status}, as_json=as_json)
+    document = {**_told(visit), "status": visit.status}
+    _tell(visit, document, as_json=as_json)
 
 
 @app.command("peer")

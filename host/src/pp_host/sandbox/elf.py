@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from pp_host.errors import OperatorError
 from pp_host.limits import LIMITS
 
 _MAGIC: Final = b"\x7fELF\x02\x01\x01"  # 64 bits, little endian, version 1
@@ -19,13 +20,10 @@ _MACHINES: Final = {"x86_64": 62, "aarch64": 183}
 _PROGRAM, _SHARED = 2, 3  # a position-independent program calls itself a shared object
 _LOAD, _DYNAMIC, _INTERPRETER = 1, 2, 3
 _NEEDED, _STRINGS, _RPATH, _RUNPATH = 1, 5, 15, 29
+_HINT: Final = "a program for this machine is needed; pp sandbox run takes a Python file"
 _HEADER: Final = struct.Struct("<16xHHIQQQIHHH")
 _SEGMENT: Final = struct.Struct("<IIQQQQQQ")
 _TAG: Final = struct.Struct("<qQ")
-
-
-class NotElf(Exception):
-    """No program or library for this machine; the text goes on after the file's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +46,27 @@ class _Segment(NamedTuple):
     alignment: int
 
 
-def read(path: Path) -> Elf:
-    """Raises NotElf, OSError."""
-    with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size > LIMITS.sandbox.program_bytes:
-            raise NotElf(f"is larger than {LIMITS.sandbox.program_bytes} bytes")
-        data = file.read(LIMITS.sandbox.program_bytes)
+def read(file: Path) -> Elf:
+    """OperatorError: it cannot be read, or is no program or library for this machine."""
+    try:
+        with file.open("rb") as opened:
+            if os.fstat(opened.fileno()).st_size > LIMITS.sandbox.program_bytes:
+                raise OperatorError(f"{file}: larger than {LIMITS.sandbox.program_bytes} bytes", hint=_HINT)
+            data = opened.read(LIMITS.sandbox.program_bytes)
+    except OSError as error:
+        raise OperatorError(f"{file}: cannot be read: {error.strerror}", hint=_HINT) from None
     try:
         return _parsed(data)
-    except (struct.error, ValueError) as error:
-        raise NotElf(f"is an ELF file that does not hold together: {error}") from None
+    except (struct.error, ValueError, OverflowError) as error:
+        raise OperatorError(f"{file}: no ELF file for this machine: {error}", hint=_HINT) from None
 
 
 def _parsed(data: bytes) -> Elf:
     if not data.startswith(_MAGIC):
-        raise NotElf("is no 64-bit ELF file")
+        raise ValueError("it does not begin like one of 64 bits")
     kind, machine, _, _, table, _, _, _, size, count = _HEADER.unpack_from(data)
     if machine != _MACHINES.get(os.uname().machine) or kind not in (_PROGRAM, _SHARED):
-        raise NotElf("is an ELF file for another machine, or neither a program nor a library")
+        raise ValueError(f"machine {machine}, type {kind}")
     if size != _SEGMENT.size or count > LIMITS.sandbox.program_segments:
         raise ValueError(f"{count} segments of {size} bytes")
     segments = [_Segment(*_SEGMENT.unpack_from(data, table + at * size)) for at in range(count)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -31,15 +32,7 @@ _STATIC: Final = "link it statically, or install what it needs"
 def furnish(program: Path) -> tuple[RoomFile, ...]:
     """The room's files, the program's own first. OperatorError: no program for this machine, or it lacks something."""
     file = program.resolve()
-    try:
-        found = elf.read(file)
-    except OSError as error:
-        raise OperatorError(
-            f"{program}: cannot be read: {error.strerror}", hint="name a program's file"
-        ) from None
-    except elf.NotElf as error:
-        hint = "a program for this machine is needed; pp sandbox run takes a Python file"
-        raise OperatorError(f"{program}: {error}", hint=hint) from None
+    found = elf.read(file)
     if not found.interpreter:
         return (RoomFile(file, PLACE),)
     if not _INTERPRETER.fullmatch(found.interpreter):
@@ -53,7 +46,7 @@ def furnish(program: Path) -> tuple[RoomFile, ...]:
 def _libraries(program: Path, first: elf.Elf, loader: Path) -> Iterator[RoomFile]:
     """Breadth first, as loaders do it; of two files with one name the first counts."""
     known = {loader.name, PurePosixPath(first.interpreter).name}
-    waiting = deque([(program, first), (loader, _readable(loader))])
+    waiting = deque([(program, first), (loader, elf.read(loader))])
     while waiting:
         user, wanted = waiting.popleft()
         for name in wanted.needed:
@@ -79,18 +72,9 @@ def _library(program: Path, user: Path, name: str, folders: tuple[str, ...]) -> 
             folder.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", str(user.resolve().parent)), name
         )
         if file.is_absolute() and file.is_file():
-            try:
+            with suppress(OperatorError):  # another machine's, which loaders pass over too
                 return file.resolve(), elf.read(file)
-            except (elf.NotElf, PermissionError):
-                continue  # another machine's, which loaders pass over too
     raise OperatorError(f"{program}: {user.name} needs {name}, which is not found", hint=_STATIC)
-
-
-def _readable(loader: Path) -> elf.Elf:
-    try:
-        return elf.read(loader)
-    except (elf.NotElf, OSError) as error:
-        raise OperatorError(f"{loader}: a program's loader: {error}", hint=_STATIC) from None
 
 
 def _configured() -> Iterator[str]:
