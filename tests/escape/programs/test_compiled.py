@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -174,3 +175,27 @@ def test_a_dynamic_program_may_start_the_loader_of_the_room_and_is_bound_as_befo
     loader = elf.read(compiled(HONEST)).interpreter
     _, told = sandbox("exec", "--", compiled(source, f'-DLOADER="{loader}"'))
     assert (told["stdout"], told["status"]) == ("inner\n", 13)
+
+
+def test_no_other_file_of_the_room_becomes_code(compiled, sandbox):
+    """Python's own extension modules can be read there, and not mapped as code; the program's file can."""
+    source = r"""
+    #define _GNU_SOURCE
+    #include <errno.h>
+    #include <fcntl.h>
+    #include <stdio.h>
+    #include <string.h>
+    #include <sys/mman.h>
+    static void map(const char *path) {
+        int fd = open(path, O_RDONLY);
+        void *page = mmap(0, 4096, PROT_READ, MAP_PRIVATE, fd, 0), *code = mmap(0, 4096, 5, MAP_PRIVATE, fd, 0);
+        printf("%s %s\n", page == MAP_FAILED ? "unread" : "read", code == MAP_FAILED ? strerrorname_np(errno) : "code");
+    }
+    int main(int count, char **words) { map("/program"); map(words[1]); map("/dev/zero"); return 0; }
+    """
+    folder = Path(os.__file__).parent
+    extension = next(iter(sorted(folder.rglob("*.so"))), None)
+    if extension is None:
+        pytest.skip("this Python has no extension modules in files")
+    _, told = sandbox("exec", "--", compiled(source), f"/python/lib/{extension.relative_to(folder)}")
+    assert told["stdout"] == "read code\nread EPERM\nunread EBADF\n"

@@ -35,8 +35,8 @@ SecondsOption = Annotated[
 ]
 
 
-@app.command("run")
-def run_script(
+@app.command()
+def run(
     file: Annotated[Path, typer.Argument(metavar="FILE.py", help="What the plugin does.")],
     grant: GrantOption = None,
     seconds: SecondsOption = LIMITS.sandbox.guest_seconds,
@@ -51,7 +51,7 @@ def run_script(
 
 
 @app.command("exec", context_settings={"allow_interspersed_args": False})
-def run_program(
+def exec_(
     command: Annotated[
         list[str], typer.Argument(metavar="CMD...", help="A program, and what it is called with.")
     ],
@@ -72,8 +72,8 @@ def run_program(
     _tell(visit, document, as_json=as_json)
 
 
-@app.command("peer")
-def send_stream(
+@app.command()
+def peer(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The bytes, frames or not.")],
     after: Annotated[
         str,

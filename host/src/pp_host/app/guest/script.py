@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pp_sdk.types import SnapshotRequest
 
-from pp_host.app.guest.visit import INSIDE, Visit, admitted, contents, spec_of
+from pp_host.app.guest.visit import INSIDE, Visit, admitted, contents, late, spec_of
 from pp_host.clock import SystemClock
 from pp_host.errors import PluginError, PluginGone, PluginTimeout, PluginUnstarted
 from pp_host.limits import LIMITS
@@ -30,11 +30,11 @@ async def run_script(file: Path, limits: PluginLimits) -> Visit:
             await guest.process.prepare(now)
             await guest.process.call("snapshot", SnapshotRequest(now=now))
             await guest.process.stop()
-        except PluginTimeout as error:
-            guest.process.end(Outcome.TIMEOUT, str(error))
+        except PluginTimeout:
+            guest.process.end(*late(limits))
         except (PluginGone, PluginUnstarted):
             pass  # its ending tells
         except PluginError as error:  # it raised an error, and lives
             await guest.process.stop()
-            return replace(await guest.left(), outcome=Outcome.ERROR, detail=str(error))
+            return replace(await guest.left(), outcome=Outcome.ERROR, detail=str(error.__cause__ or error))
         return await guest.left()

@@ -16,13 +16,12 @@ import psutil
 from pp_sdk.memfd import seal
 from pp_sdk.types import SnapshotRequest
 
-from pp_host.app.guest.visit import INSIDE, Visit, admitted, contents, spec_of
+from pp_host.app.guest.visit import INSIDE, Visit, admitted, contents, late, spec_of
 from pp_host.clock import SystemClock
 from pp_host.errors import PluginError, WallMissing
 from pp_host.limits import LIMITS
 from pp_host.sandbox.launch import Jailed
 from pp_host.sandbox.plan import SandboxPlan
-from pp_host.supervisor.life import Outcome
 from pp_host.supervisor.process import PluginProcess, plan_of
 from pp_host.supervisor.spec import PluginSpec
 from pp_host.trust.manifest import PluginLimits
@@ -54,9 +53,8 @@ async def send_stream(file: Path, after: After, limits: PluginLimits) -> Heard:
     spec = spec_of(b"\0", limits)
     arrival = admitted(spec, _plan(spec, after), lambda jailed: _hand_over(jailed, stream))
     async with arrival as guest, _watched() as memory:
-        seconds = limits.wall_seconds_per_call
-        late = Outcome.TIMEOUT, f"not over within {seconds:g} s"
-        asyncio.get_running_loop().call_later(seconds, guest.process.end, *late)
+        loop = asyncio.get_running_loop()
+        loop.call_later(limits.wall_seconds_per_call, guest.process.end, *late(limits))
         await _listen(guest.process, after)
         visit = await guest.left()
     return Heard(visit, visit.accepted - list(After).index(after), memory.growth)
@@ -107,11 +105,12 @@ class _Memory:
 @asynccontextmanager
 async def _watched() -> AsyncIterator[_Memory]:
     memory = _Memory()
-    async with anyio.create_task_group() as group:
-        group.start_soon(_look, memory)
+    looking = asyncio.create_task(_look(memory))
+    try:
         yield memory
         memory.look()
-        group.cancel_scope.cancel()
+    finally:
+        looking.cancel()
 
 
 async def _look(memory: _Memory) -> None:

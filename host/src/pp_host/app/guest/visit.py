@@ -130,6 +130,11 @@ def spec_of(
     )
 
 
+def late(limits: PluginLimits) -> tuple[Outcome, str]:
+    """Why a guest is ended at its deadline."""
+    return Outcome.TIMEOUT, f"not over within {limits.wall_seconds_per_call:g} s"
+
+
 @asynccontextmanager
 async def admitted(
     spec: PluginSpec, plan: SandboxPlan, first: Callable[[Jailed], None] = lambda _: None
