@@ -2,10 +2,13 @@
 
 import json
 import os
+import select
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.escape.programs.conftest import PP
 
 HONEST = r"""
 #include <pthread.h>
@@ -13,7 +16,7 @@ HONEST = r"""
 #include <stdlib.h>
 #include <unistd.h>
 extern char **environ;
-static void *add(void *sum) { ++*(int *)sum; return 0; }
+static void *add(void *sum) { ++*(int *)sum; pthread_exit(0); }
 int main(int count, char **words) {
     pthread_t thread; int sum = 40; char *copy = malloc(1 << 20);
     if (pthread_create(&thread, 0, add, &sum)) return 99;
@@ -157,6 +160,29 @@ def test_no_process_of_it_is_left(compiled, sandbox):
     sandbox("exec", "--seconds", 0.5, "--", compiled(ATTACKS), "hangs")
     with open(f"/proc/self/task/{os.getpid()}/children") as children:
         assert children.read() == ""
+
+
+def test_it_ends_with_its_host_also_after_execve(compiled):
+    """Killed in the middle, the host leaves no program behind."""
+    command = [PP, "sandbox", "exec", "--seconds", "60", "--", compiled(ATTACKS), "hangs"]
+    host = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    children = Path(f"/proc/{host.pid}/task/{host.pid}/children")
+    while not (guests := [pid for pid in children.read_text().split() if named(pid) == "program"]):
+        assert host.poll() is None
+    guest = os.pidfd_open(int(guests[0]))
+    try:
+        host.kill()
+        host.wait()
+        assert select.select([guest], [], [], 20)[0] == [guest]
+    finally:
+        os.close(guest)
+
+
+def named(pid):
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:  # the launcher's, which has gone
+        return ""
 
 
 def test_a_dynamic_program_may_start_the_loader_of_the_room_and_is_bound_as_before(compiled, sandbox):

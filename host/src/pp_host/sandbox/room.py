@@ -26,6 +26,7 @@ _INTERPRETER: Final = re.compile(
 )
 _FOLDERS: Final = ("/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib")
 _CONFIGURED: Final = Path("/etc/ld.so.conf.d")
+_IMPLIED: Final = ("libgcc_s.so.1",)  # glibc opens it by name when a thread ends itself
 _STATIC: Final = "link it statically, or install what it needs"
 
 
@@ -46,35 +47,45 @@ def furnish(program: Path) -> tuple[RoomFile, ...]:
 def _libraries(program: Path, first: elf.Elf, loader: Path) -> Iterator[RoomFile]:
     """Breadth first, as loaders do it; of two files with one name the first counts."""
     known = {loader.name, PurePosixPath(first.interpreter).name}
-    waiting = deque([(program, first), (loader, elf.read(loader))])
+    system = (str(loader.parent), *_FOLDERS, *_configured())
+    waiting = deque([(program, first, name) for name in first.needed])
+    waiting.extend((loader, elf.read(loader), name) for name in _IMPLIED)
     while waiting:
-        user, wanted = waiting.popleft()
-        for name in wanted.needed:
-            if name in known:
-                continue
-            known.add(name)
-            if len(known) > LIMITS.sandbox.program_libraries:
-                raise OperatorError(
-                    f"{program}: needs more than {LIMITS.sandbox.program_libraries} libraries"
-                )
-            file, found = _library(program, user, name, (*wanted.folders, *first.folders, str(loader.parent)))
-            waiting.append((file, found))
-            yield RoomFile(file, str(loader.parent / name))
+        user, wanted, name = waiting.popleft()
+        if name in known:
+            continue
+        known.add(name)
+        _check_name(program, user, name, len(known))
+        library = _library(name, (*_folders(user, wanted), *_folders(program, first), *system))
+        if library is not None:
+            waiting.extend((library[0], library[1], each) for each in library[1].needed)
+            yield RoomFile(library[0], str(loader.parent / name))
+        elif user != loader:
+            raise OperatorError(f"{program}: {user.name} needs {name}, which is not found", hint=_STATIC)
 
 
-def _library(program: Path, user: Path, name: str, folders: tuple[str, ...]) -> tuple[Path, elf.Elf]:
+def _check_name(program: Path, user: Path, name: str, count: int) -> None:
     if not _NAME.fullmatch(name):
-        raise OperatorError(
-            f"{program}: {user.name} needs {name!r}, which is no library's name", hint=_STATIC
-        )
-    for folder in (*folders, *_FOLDERS, *_configured()):
-        file = Path(
-            folder.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", str(user.resolve().parent)), name
-        )
+        what = f"{program}: {user.name} needs {name!r}, which is no library's name"
+        raise OperatorError(what, hint=_STATIC)
+    if count > LIMITS.sandbox.program_libraries:
+        most = LIMITS.sandbox.program_libraries
+        raise OperatorError(f"{program}: needs more than {most} libraries", hint=_STATIC)
+
+
+def _library(name: str, folders: tuple[str, ...]) -> tuple[Path, elf.Elf] | None:
+    for folder in folders:
+        file = Path(folder, name)
         if file.is_absolute() and file.is_file():
             with suppress(OperatorError):  # another machine's, which loaders pass over too
                 return file.resolve(), elf.read(file)
-    raise OperatorError(f"{program}: {user.name} needs {name}, which is not found", hint=_STATIC)
+    return None
+
+
+def _folders(user: Path, wanted: elf.Elf) -> tuple[str, ...]:
+    """Where a file says that its libraries are; ORIGIN is the folder of the file itself."""
+    origin = str(user.resolve().parent)
+    return tuple(folder.replace("${ORIGIN}", origin).replace("$ORIGIN", origin) for folder in wanted.folders)
 
 
 def _configured() -> Iterator[str]:
