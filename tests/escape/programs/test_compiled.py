@@ -220,7 +220,7 @@ def test_no_other_file_of_the_room_becomes_code(compiled, sandbox):
     int main(int count, char **words) { map("/program"); map(words[1]); map("/dev/zero"); return 0; }
     """
     folder = Path(os.__file__).parent
-    extension = next(iter(sorted(folder.rglob("*.so"))), None)
+    extension = next(iter(sorted((folder / "lib-dynload").glob("*.so"))), None)
     if extension is None:
         pytest.skip("this Python has no extension modules in files")
     _, told = sandbox("exec", "--", compiled(source), f"/python/lib/{extension.relative_to(folder)}")
