@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pp_host.app.guest.visit import Visit
     from pp_host.trust.manifest import PluginLimits
 
+PIPES = ("stdout", "stderr")
+NUMBERS = ("status", "accepted", "host_rss_growth")
+
 app = typer.Typer(help="Put a script, a program or bytes of your own behind the walls.", no_args_is_help=True)
 
 GrantOption = Annotated[
@@ -126,12 +129,13 @@ def _tell(visit: Visit, document: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _draw(console: Console, visit: Visit, document: dict[str, Any]) -> None:
-    console.print(f"level {visit.level}, {len(visit.walls)} walls attested before it began")
-    for name in ("stdout", "stderr"):
-        lines = document.get(name, "").splitlines()
+    attested = f", {len(visit.walls)} walls attested before it began" if visit.walls else ""
+    console.print(f"level {visit.level}{attested}")
+    for name in (name for name in PIPES if name in document):
+        lines = document[name].splitlines()
         console.print(f"{name}:{'' if lines else ' nothing'}")
         for line in lines:
             console.print(f"  {printable(line)}")
-    for name in document.keys() - {"level", "outcome", "signal", "stdout", "stderr", "denied"}:
+    for name in (name for name in NUMBERS if name in document):
         console.print(f"{name}: {document[name]}")
-    console.print(f"outcome {document['outcome']}: {printable(visit.detail)}")
+    console.print(f"outcome {visit.outcome}: {printable(visit.detail)}")

@@ -48,7 +48,6 @@ _LANDLOCK_OFF: Final = (
 _LANDLOCK_MISSING: Final = "use a kernel of 5.13 or later built with CONFIG_SECURITY_LANDLOCK=y"
 _OTHER: Final = {
     "seccomp": "use a kernel built with CONFIG_SECCOMP_FILTER=y",
-    "no executable files": "a program can be run from a file system only that is not mounted noexec",
     "start": "the machine is overloaded, or a preloaded module is broken: what is quoted are its last words",
     "preload": "what is preloaded may import only the plan's packages and the standard library",
 }

@@ -9,18 +9,13 @@ import hashlib
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import anyio
-from msgspec import Struct
 
-from pp_host.broker.asker import Asker, Means
-from pp_host.broker.quota import PerCall
-from pp_host.broker.table import Broker, Desk
-from pp_host.clock import SystemClock
+from pp_host.app.guest.desk import desk
 from pp_host.errors import OperatorError
 from pp_host.limits import LIMITS
 from pp_host.model import PluginRef
@@ -160,7 +155,7 @@ async def admitted(
         transcripts.append(Transcript(fd, flooded))
         return transcripts[-1]
 
-    process = PluginProcess.adopt(spec, jailed, _desk(spec), drained)
+    process = PluginProcess.adopt(spec, jailed, desk(spec), drained)
     try:
         first(jailed)
         yield Guest(spec.level, process, transcripts)
@@ -168,46 +163,3 @@ async def admitted(
         process.end(Outcome.OK, "sent away")
         with anyio.CancelScope(shield=True):
             await process.ended()
-
-
-def _desk(spec: PluginSpec) -> Desk:
-    limits, once = LIMITS.wire, _OneCall()
-    asker = Asker(
-        spec.ref,
-        spec.grant,
-        writes=PerCall(LIMITS.keep.writes_per_call, once),
-        refusals=PerCall(limits.refusals_per_call, once),
-        log_lines=PerCall(limits.log_lines_per_call, once),
-    )
-    return Desk(Broker(Means(SystemClock(), _Unkept())), asker)
-
-
-@dataclass(frozen=True, slots=True)
-class _OneCall:
-    """A guest is called once."""
-
-    calls: int = 1
-    hook_calls: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Unkept:
-    """In place of a record, which a guest has none of: entries are numbered and let go."""
-
-    _numbers: count[int] = field(default_factory=count)
-
-    def append(
-        self,
-        event: str,
-        subject: Mapping[str, Any] | Struct,
-        *,
-        cause: int | None = None,
-        plugin: PluginRef | None = None,
-        capability: str = "",
-        verdict: str = "",
-        rule: str = "",
-    ) -> int:
-        return next(self._numbers)
-
-    async def durable(self, seq: int) -> None:
-        await anyio.lowlevel.checkpoint()
