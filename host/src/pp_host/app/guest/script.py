@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pp_sdk.types import SnapshotRequest
 
-from pp_host.app.guest.visit import INSIDE, Visit, admitted, contents, late, spec_of, strongest
+from pp_host.app.guest.visit import INSIDE, Visit, admitted, contents, late, spec_of
 from pp_host.clock import SystemClock
 from pp_host.errors import PluginError, PluginGone, PluginTimeout, PluginUnstarted
 from pp_host.limits import LIMITS
@@ -23,7 +23,7 @@ async def run_script(file: Path, limits: PluginLimits) -> Visit:
         "body.py": contents(file, LIMITS.sandbox.script_bytes),
         "plugin.py": (INSIDE / "plugin.py").read_bytes(),
     }
-    spec = spec_of(archive.write(members), limits, level=await strongest(), hooks=("snapshot",))
+    spec = spec_of(archive.write(members), limits, hooks=("snapshot",))
     now = SystemClock().now()
     async with admitted(spec, plan_of(spec)) as guest:
         try:

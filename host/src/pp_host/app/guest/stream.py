@@ -16,7 +16,7 @@ import psutil
 from pp_sdk.memfd import seal
 from pp_sdk.types import SnapshotRequest
 
-from pp_host.app.guest.visit import INSIDE, Visit, admitted, contents, late, spec_of, strongest
+from pp_host.app.guest.visit import INSIDE, Visit, admitted, contents, late, spec_of
 from pp_host.clock import SystemClock
 from pp_host.errors import PluginError, WallMissing
 from pp_host.limits import LIMITS
@@ -51,7 +51,7 @@ class Heard:
 async def send_stream(file: Path, after: After, limits: PluginLimits) -> Heard:
     """Raises OperatorError for a file that cannot be read, Refused where a wall is missing."""
     stream = contents(file, LIMITS.sandbox.stream_bytes)
-    spec = spec_of(b"\0", limits, level=await strongest())
+    spec = spec_of(b"\0", limits)
     arrival = admitted(spec, _plan(spec, after), lambda jailed: _hand_over(jailed, stream))
     async with arrival as guest, _watched() as memory:
         loop = asyncio.get_running_loop()

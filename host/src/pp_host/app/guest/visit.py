@@ -9,7 +9,7 @@ import hashlib
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,12 +17,11 @@ import anyio
 
 from pp_host.app.guest.desk import desk
 from pp_host.errors import OperatorError
-from pp_host.limits import LIMITS
 from pp_host.model import PluginRef
 from pp_host.sandbox.launch import Jailed, launch
 from pp_host.sandbox.plan import LEVELS, SandboxPlan
 from pp_host.supervisor.life import Outcome
-from pp_host.supervisor.plan import settle
+from pp_host.supervisor.plan import strongest
 from pp_host.supervisor.process import Ending, PluginProcess
 from pp_host.supervisor.spec import PluginSpec
 from pp_host.supervisor.stdio import Transcript
@@ -100,7 +99,6 @@ def spec_of(
     archive: bytes,
     limits: PluginLimits,
     *,
-    level: str = "L3",
     hooks: tuple[Any, ...] = (),
     config: Mapping[str, Any] | None = None,
 ) -> PluginSpec:
@@ -116,7 +114,7 @@ def spec_of(
         seed=0,
         hash_seed=0,
         grant="",
-        level=level,
+        level=LEVELS[0],
         venues=frozenset(),
         account=None,
         events=None,
@@ -129,12 +127,6 @@ def spec_of(
     )
 
 
-async def strongest() -> str:
-    """The level that stands here. Refused: none does."""
-    level, _ = await settle(launch, LEVELS[-1], 0)
-    return level
-
-
 def late(limits: PluginLimits) -> tuple[Outcome, str]:
     """Why a guest is ended at its deadline."""
     return Outcome.TIMEOUT, f"not over within {limits.wall_seconds_per_call:g} s"
@@ -144,21 +136,21 @@ def late(limits: PluginLimits) -> tuple[Outcome, str]:
 async def admitted(
     spec: PluginSpec, plan: SandboxPlan, first: Callable[[Jailed], None] = lambda _: None
 ) -> AsyncIterator[Guest]:
-    """A guest behind the walls of `plan`; on leaving it has ended. Refused: a wall is missing.
+    """A guest behind the strongest walls that stand; on leaving it has ended. Refused: there are none.
 
     first: what is to happen before anything is heard of it.
     """
-    jailed = await launch(plan, timeout_seconds=LIMITS.wire.handshake_seconds)
+    level, jailed, _ = await strongest(launch, plan, LEVELS[-1])
     transcripts: list[Transcript] = []
 
     def drained(fd: int, flooded: Callable[[], None]) -> Transcript:
         transcripts.append(Transcript(fd, flooded))
         return transcripts[-1]
 
-    process = PluginProcess.adopt(spec, jailed, desk(spec), drained)
+    process = PluginProcess.adopt(replace(spec, level=level), jailed, desk(spec), drained)
     try:
         first(jailed)
-        yield Guest(spec.level, process, transcripts)
+        yield Guest(level, process, transcripts)
     finally:
         process.end(Outcome.OK, "sent away")
         with anyio.CancelScope(shield=True):
