@@ -37,8 +37,8 @@ async def strongest(
 ) -> tuple[str, Jailed, WallMissing | None]:
     """A process behind the strongest walls that stand, and which wall a stronger level lacks.
 
-    Raises WallMissing where not even `weakest` stands, naming the strongest level's wall. Who is not up in time lacks no
-    wall: nothing weaker is tried then.
+    Raises WallMissing where not even `weakest` stands, naming the strongest level's wall. Who is late lacks no wall:
+    nothing weaker is tried then.
     """
     missing: WallMissing | None = None
     for level in LEVELS[: LEVELS.index(weakest) + 1]:
