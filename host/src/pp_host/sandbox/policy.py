@@ -32,12 +32,12 @@ def _names(text: str) -> frozenset[str]:
 
 ALLOWED: Final = _names("""
     read write readv writev pread64 lseek close close_range fstat newfstatat stat lstat statx open openat
-    access faccessat faccessat2 readlink readlinkat getdents64 getcwd dup dup2 dup3 pipe pipe2 fcntl
+    access faccessat faccessat2 readlink readlinkat getdents64 getcwd dup dup2 dup3 pipe pipe2
     munmap mremap madvise brk futex set_robust_list rseq restart_syscall
     rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack
     clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time times
     poll ppoll select pselect6 epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2
-    recvfrom sendmsg recvmsg shutdown getsockname getpeername getsockopt setsockopt
+    recvfrom sendmsg recvmsg shutdown getsockname getpeername
     getpid gettid getppid getuid geteuid getgid getegid getrandom getrusage sysinfo uname
     sched_yield sched_getaffinity getcpu tgkill capget exit exit_group
 """)
@@ -81,6 +81,10 @@ _TTY_AND_FLAGS: Final = (
     0x5450,
     0x5451,
 )  # TCGETS TIOCGWINSZ FIONREAD FIONBIO FION/CLEX
+# DUPFD, GETFD, SETFD, GETFL, SETFL, DUPFD_CLOEXEC, GET_SEALS
+_FCNTL: Final = (0, 1, 2, 3, 4, 1030, 1034)
+_SOL_SOCKET: Final = 1
+_SOCKET_READS: Final = (3, 4, 7, 8, 38, 39)  # TYPE ERROR SNDBUF RCVBUF PROTOCOL DOMAIN
 _PRCTL_READS: Final = (2, 3, 16, 21, 23, 39, 66)  # PDEATHSIG DUMPABLE NAME SECCOMP CAPBSET NO_NEW_PRIVS MDWE
 _PRCTL_NAMES: Final = (15, 0x5356_4D41)  # SET_NAME, SET_VMA: labels for debuggers
 
@@ -107,6 +111,13 @@ FILTERED: Final[Mapping[str, tuple[Require, ...]]] = {
         Require(1, _INT & ~_SOCK_FLAGS, (_SOCK_STREAM,), refuse(errno.EACCES)),
     ),
     "sendto": (Require(4, _POINTER, (0,), refuse(errno.EACCES)),),
+    # no owner to be signalled, no lease or lock on files that others read, no notices of their use, no larger pipes
+    "fcntl": (Require(1, _INT, _FCNTL, refuse(errno.EPERM)),),
+    # what kind of socket it is, never who is at the other end; setsockopt is in no list: buffers, kernel programs
+    "getsockopt": (
+        Require(1, _INT, (_SOL_SOCKET,), refuse(errno.EPERM)),
+        Require(2, _INT, _SOCKET_READS, refuse(errno.EPERM)),
+    ),
     "mmap": (Require(2, _PROT_EXEC, (0,), refuse(errno.EPERM)),),
     "mprotect": (Require(2, _PROT_EXEC, (0,), refuse(errno.EPERM)),),
     "ioctl": (Require(1, _INT, _TTY_AND_FLAGS, refuse(errno.ENOTTY)),),
