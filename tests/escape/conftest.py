@@ -1,0 +1,140 @@
+"""Sends every row of a module's CASES inside and outside, once per level, and holds it to its expectations."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.escape import programs
+from tests.escape.case import Answer, Case, Verdict, judge
+from tests.escape.programs import Program
+from tests.escape.stage import Stage, changed
+from tests.escape.tally import PROPERTY
+
+LEVELS = ("L3",)
+SECONDS = 5
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "case" in metafunc.fixturenames:
+        cases: list[Case] = metafunc.module.CASES
+        metafunc.parametrize("case", cases, ids=[case.name for case in cases])
+    if "level" in metafunc.fixturenames:
+        metafunc.parametrize("level", LEVELS, scope="session")
+
+
+@pytest.fixture(scope="session")
+def outside() -> Iterator[Program]:
+    with programs.outside() as program:
+        yield program
+
+
+@pytest.fixture(scope="session")
+def wardens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Program]]:
+    """wardens(level): started when first asked for."""
+    running: dict[str, Program] = {}
+    with contextlib.ExitStack() as ends:
+
+        def of(level: str) -> Program:
+            if level not in running:
+                folder = tmp_path_factory.mktemp(level)
+                running[level] = ends.enter_context(programs.warden(level, folder))
+            return running[level]
+
+        yield of
+
+
+@pytest.fixture(scope="session")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stage]]:
+    """stages("whole") has to stay so; stages("harmed", anew=True) replaces one that was."""
+    made: dict[str, Stage] = {}
+
+    def of(name: str, *, anew: bool = False) -> Stage:
+        if anew:
+            made.pop(name).close()
+        if name not in made:
+            made[name] = Stage(tmp_path_factory.mktemp(name))
+        return made[name]
+
+    yield of
+    for stage in made.values():
+        stage.close()
+
+
+@pytest.fixture
+def warden(wardens: Callable[[str], Program], level: str) -> Program:
+    return wardens(level)
+
+
+@pytest.fixture
+def attempt(
+    case: Case,
+    level: str,
+    outside: Program,
+    warden: Program,
+    stages: Callable[..., Stage],
+    record_property: Callable[[str, object], None],
+    request: pytest.FixtureRequest,
+) -> Callable[[], None]:
+    """attempt(): the row holds, or the test fails and says what came of it."""
+    group = Path(request.module.__file__).stem.removeprefix("test_")
+
+    def run() -> None:
+        stage = stages("whole")
+        before = stage.state(warden.pid)
+        inside = warden.asks(group, *_aimed(case.attack, stage), dict(case.plan), _how(case.expected(level)))
+        harm = changed(before, stage.state(warden.pid))
+        if harm:
+            stages("whole", anew=True)
+        control = _control(case, group, outside, stages)
+        verdict = judge(case, level, inside, harm, control)
+        record_property(PROPERTY, (level, group, verdict))
+        assert verdict in (Verdict.BLOCKED, Verdict.UNCONTROLLED, Verdict.LEAK), (
+            f"{verdict}: inside {inside}, promised {case.expected(level)}, harm {harm}; outside {control}"
+        )
+
+    return run
+
+
+def _how(expected: Answer) -> str:
+    if "violation" in expected:
+        return "recorded"
+    return "alone" if {"signal", "status"} & expected.keys() else "shared"
+
+
+def _aimed(attack: tuple[Any, ...], stage: Stage) -> tuple[str, list[Any]]:
+    name, *arguments = attack
+    return name, [stage.fill(argument) for argument in arguments]
+
+
+def _control(case: Case, group: str, outside: Program, stages: Callable[..., Stage]) -> Answer | None:
+    """What the same attack gives without walls, or None where it has to be left out."""
+    control = case.control
+    if control.none or (control.root_only and os.geteuid() != 0):
+        return None
+    stage = stages("harmed")
+    attack = case.attack if control.arguments is None else (case.attack[0], *control.arguments)
+    before = stage.state(outside.pid)
+    answer = outside.asks(group, *_aimed(attack, stage), control.made_by, control.fresh)
+    harm = _harm(stage, before, outside.pid, control.changes)
+    if harm:
+        stages("harmed", anew=True)
+    if control.changes and control.changes not in harm:
+        return {"changed": sorted(harm), **answer, "value": "nothing was changed"}
+    return answer
+
+
+def _harm(stage: Stage, before: dict[str, Any], host: int, awaited: str) -> dict[str, Any]:
+    """What changed; a signal takes a moment to arrive, so what is awaited is looked for again."""
+    patience = time.monotonic() + SECONDS
+    while True:
+        harm = changed(before, stage.state(host))
+        if not awaited or awaited in harm or time.monotonic() > patience:
+            return harm
+        time.sleep(0.001)
