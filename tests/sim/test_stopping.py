@@ -9,6 +9,7 @@ import pytest
 from pp_host.app.cupboard import Cupboard
 from pp_host.app.troupe import Troupe
 from pp_host.limits import LIMITS
+from pp_host.sandbox.launch import launch
 from pp_host.supervisor.life import Life
 from pp_host.supervisor.outputs import OutputQueue
 from pp_sdk import RunEnd
@@ -61,6 +62,7 @@ def staged(output):
         advise_seconds=5,
         outputs_awaited=False,
         kept=Cupboard(),
+        launch=launch,
     )
     troupe._queues.append(OutputQueue(output, Record(), awaited=False))
     return troupe

@@ -56,6 +56,7 @@ class SandboxLimits:
     last_words_bytes: int = 4 * KIB  # of a launcher's stderr, quoted when it fails
     root_bytes: int = 64 * KIB  # the plugin's root holds names and mount points only
     root_files: int = 1024  # a mount point each
+    zygote_children: int = 256  # siblings share the layout of their memory; then a new zygote
     tmp_files: int = 1024  # inodes cost kernel memory that tmp_mb does not count
 
 

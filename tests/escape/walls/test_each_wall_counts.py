@@ -6,32 +6,34 @@ from pathlib import Path
 
 import pytest
 from pp_host.errors import WallMissing
-from pp_host.sandbox import launch
+from pp_host.sandbox import nursery
 from pp_host.sandbox.attest import attest
 
 BOOT = """
 import sys; sys.path.append({source!r})
-from pp_host.sandbox import jail
+from pp_host.sandbox import jail, zygote
 {before}
-jail.CHILD_STEPS = tuple(step for step in jail.CHILD_STEPS if step[0] not in {left_out!r})
-jail.main({arguments})
+jail.CHILD_STEPS = tuple(step for step in jail.CHILD_STEPS if step.wall not in {left_out!r})
+if jail.LAST in {left_out!r}:
+    jail.seccomp.install = lambda plan: None
+zygote.main({arguments})
 """
 
 
 @pytest.fixture
 def imprison_without(imprison, monkeypatch):
     """`with imprison_without("landlock")`: the real start, but for the named steps of the child."""
-    whole = launch.command
+    whole = nursery.command
 
     @contextlib.contextmanager
     def start(*left_out, before="", **changes):
-        source = str(Path(launch.__file__).parents[2])
+        source = str(Path(nursery.__file__).parents[2])
 
         def command(module, arguments):
             boot = BOOT.format(source=source, before=before, left_out=left_out, arguments=arguments)
             return [*whole(module, arguments)[:-1], boot]
 
-        monkeypatch.setattr(launch, "command", command)
+        monkeypatch.setattr(nursery, "command", command)
         with imprison(**changes) as prisoner:
             yield prisoner
 
@@ -44,7 +46,6 @@ def test_with_all_walls_the_judge_is_content(imprison_without):
 
 
 NAMED = {
-    "session": "session",
     "rlimits": "(core_bytes|memory_unbounded)",
     "capabilities": "empty CapPrm",
     "landlock": "list_root",
@@ -68,9 +69,13 @@ def test_the_childs_end_with_its_parent_is_armed_in_the_child(imprison_without):
 
 
 def test_undumpable(imprison_without):
-    """Root's plugins are undumpable from their change of id on; an ordinary user's only by this step."""
     with imprison_without("undumpable") as prisoner:
-        assert prisoner.tries("selfcheck")["dumpable"] == (0 if os.geteuid() == 0 else 1)
+        assert prisoner.tries("selfcheck")["dumpable"] == 1
+
+
+def test_without_a_session_of_its_own_it_ends_with_its_zygote(imprison_without):
+    with pytest.raises(ProcessLookupError), imprison_without("session") as prisoner:
+        assert prisoner.jailed.rpc.recv(1) == b""
 
 
 def test_without_no_new_privs_the_kernel_takes_no_other_wall(imprison_without):

@@ -11,7 +11,7 @@ import sys
 from pp_host.errors import WallMissing
 from pp_host.sandbox import bpf, policy, process, seccomp, syscalls
 from pp_host.sandbox.launch import launch
-from pp_host.sandbox.plan import decode
+from pp_host.sandbox.plan import SandboxPlan
 
 
 def withhold(call, mask, value, number):
@@ -47,7 +47,7 @@ def outcome(plan, case):
 
 def main():
     request = json.load(sys.stdin)
-    plan, results = decode(json.dumps(request["plan"]).encode()), {}
+    plan, results = SandboxPlan.decode(json.dumps(request["plan"]).encode()), {}
     for name, case in request["cases"].items():
         here, there = os.pipe()
         if os.fork() == 0:

@@ -8,10 +8,11 @@ import signal
 import pytest
 from pp_host.errors import Refused, WallMissing
 from pp_host.sandbox import selfcheck
-from pp_host.sandbox.attest import ATTEMPTS, READINGS, attest
+from pp_host.sandbox.attest import ATTEMPTS, attest, promises
 from pp_host.sandbox.launch import launch
+from pp_host.sandbox.plan import LEVELS
 
-PROMISED = ATTEMPTS["L3"] | READINGS["L3"]
+PROMISED = promises("L3", 0)
 
 
 @pytest.fixture(scope="module")
@@ -71,5 +72,6 @@ def test_a_level_that_nothing_is_promised_for(canary):
 
 
 def test_child_and_host_speak_of_the_same_things():
-    assert set(selfcheck.ATTEMPTS) == set(ATTEMPTS["L3"])
-    assert set(selfcheck.READINGS) == set(READINGS["L3"])
+    for level in LEVELS:
+        assert set(selfcheck.ATTEMPTS) == set(ATTEMPTS[level])
+        assert {*selfcheck.ATTEMPTS, *selfcheck.READINGS} == set(promises(level, 0))

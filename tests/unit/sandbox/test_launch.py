@@ -114,7 +114,8 @@ def test_a_plan_without_packages(plan):
 
 
 REFUSED_PLANS = {
-    "level": ({"level": "L2"}, "level L2 cannot be built by this release", "set host.min_level to L3"),
+    "level": ({"level": "L4"}, "level L4 is none", "one of L3, L2, L1"),
+    "scratch space": ({"level": "L2", "tmp_mb": 1}, "wall private /tmp: level L2 has none", "L3"),
     "absent package": ({"packages": (Path("/nowhere/x"),)}, "wall empty root: FileNotFoundError: .Errno 2.", ""),
     "absent preload": ({"preload": ("nowhere",)}, "wall preload: ModuleNotFoundError: .*'nowhere'", "only"),
 }  # fmt: skip
@@ -145,7 +146,7 @@ def test_a_preload_that_breaks_is_quoted(plan, tmp_path):
     package = tmp_path / "broken.py"
     package.write_text("raise KeyError('of its own')")
     with pytest.raises(
-        WallMissing, match="wall start: the launcher ended without a word: \"KeyError: 'of its own'\""
+        WallMissing, match="wall start: the zygote ended without a word: \"KeyError: 'of its own'\""
     ):
         start(replace(plan, packages=(package,), preload=("broken",)))
 
@@ -182,7 +183,7 @@ def test_a_preload_that_hangs_is_ended(plan, tmp_path):
 def test_a_preload_that_ends_the_launcher(plan, tmp_path):
     package = tmp_path / "leaving.py"
     package.write_text("import os\nos._exit(0)")
-    with pytest.raises(WallMissing, match="wall start: the launcher ended without a word$"):
+    with pytest.raises(WallMissing, match="wall start: the zygote ended without a word$"):
         start(replace(plan, packages=(package,), preload=("leaving",)))
 
 
@@ -203,8 +204,8 @@ def test_dies_with_its_host(plan):
 HOST = """
 import asyncio, sys
 from pp_host.sandbox.launch import launch
-from pp_host.sandbox.plan import decode
-jailed = asyncio.run(launch(decode(sys.argv[1].encode()), timeout_seconds=20))
+from pp_host.sandbox.plan import SandboxPlan
+jailed = asyncio.run(launch(SandboxPlan.decode(sys.argv[1].encode()), timeout_seconds=20))
 print(jailed.pid, flush=True)
 sys.stdin.read()
 """
@@ -214,10 +215,10 @@ GROUPS = """
 import asyncio, os, sys
 from pathlib import Path
 from pp_host.sandbox.launch import launch
-from pp_host.sandbox.plan import decode
+from pp_host.sandbox.plan import SandboxPlan
 if os.geteuid() == 0:
     os.setgroups([4321, 4322])
-jailed = asyncio.run(launch(decode(sys.argv[1].encode()), timeout_seconds=20))
+jailed = asyncio.run(launch(SandboxPlan.decode(sys.argv[1].encode()), timeout_seconds=20))
 print(Path(f"/proc/{jailed.pid}/status").read_text())
 """
 
@@ -242,7 +243,7 @@ WITHHELD = {
     "pivot_root": (["pivot_root", 0, 0, errno.EPERM], "empty root"),
     "pid namespace": (["clone", NEW_PID, NEW_PID, errno.EPERM], "pid namespace"),
     "pdeathsig": (["prctl", INT, 1, errno.EPERM], "parent"),
-    "dumpable": (["prctl", INT, 4, errno.EPERM], "undumpable"),
+    "dumpable": (["prctl", INT, 4, errno.EPERM], "undumpable" if os.geteuid() else "user namespace"),
     "bounding set": (["prctl", INT, 24, errno.EPERM], "capabilities"),
     "no new privileges": (["prctl", INT, 38, errno.EPERM], "no new privileges"),
     "ambient": (["prctl", INT, 47, errno.EPERM], "capabilities"),

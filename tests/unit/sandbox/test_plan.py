@@ -2,13 +2,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pp_host.sandbox.plan import SandboxPlan, decode
+from pp_host.sandbox.plan import Room, SandboxPlan
 
 
-def test_survives_the_way_to_the_launcher(plan):
-    assert decode(plan.encode()) == plan
+def test_survives_the_way_to_the_zygote(plan):
+    assert SandboxPlan.decode(plan.encode()) == plan
+    assert Room.decode(plan.room.encode()) == plan.room
     richer = replace(plan, packages=(Path("/a/ü"), Path("/b/c")), preload=("ü", "c"))
-    assert decode(richer.encode()) == richer
+    assert SandboxPlan.decode(richer.encode()) == richer
 
 
 def test_two_packages_may_not_hide_each_other(plan):

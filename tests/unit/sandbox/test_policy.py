@@ -60,7 +60,7 @@ def plain_reading(architecture, number, allowed):
     name = {number: name for name, number in architecture.numbers.items()}.get(number)
     if name in allowed:
         return ALLOW
-    if name in policy.KILLED:
+    if name in policy.FATAL:
         return KILL
     if name in policy.REFUSED:
         return policy.refuse(policy.REFUSED[name])
@@ -171,7 +171,7 @@ def test_no_call_is_in_two_lists():
     lists = [
         policy.ALLOWED,
         policy.ALLOWED_WITH_TMP,
-        policy.KILLED,
+        policy.FATAL,
         set(policy.REFUSED),
         set(policy.FILTERED),
     ]

@@ -55,6 +55,7 @@ def spec() -> Callable[..., PluginSpec]:
             "hooks": ("decide",),
             "config": {},
             "seed": 7,
+            "hash_seed": 7,
             "grant": "",
             "level": "L3",
             "venues": None,

@@ -188,8 +188,8 @@ async def test_no_code_is_handed_over_when_a_wall_is_missing(
     started: Any, desk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The self-check is what it always is; this host expects one thing more of it."""
-    wanted = {**attest.READINGS["L3"], "a_wall_not_built": 1}
-    monkeypatch.setitem(attest.READINGS, "L3", wanted)  # type: ignore[arg-type]  # a dict behind a Mapping annotation
+    wanted = {**attest.ATTEMPTS["L3"], "a_wall_not_built": 1}
+    monkeypatch.setitem(attest.ATTEMPTS, "L3", wanted)  # type: ignore[arg-type]  # a dict behind a Mapping annotation
     watched = desk()
     with pytest.raises(Refused, match="a_wall_not_built"):
         await started("from pp_sdk import log\nlog.info('I ran')", watched)

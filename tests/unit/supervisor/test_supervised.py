@@ -12,6 +12,7 @@ import pytest
 from pp_host.clock import SystemClock
 from pp_host.errors import HostError, PluginError, PluginTimeout, PluginViolation, WallMissing
 from pp_host.limits import LIMITS
+from pp_host.sandbox.launch import launch
 from pp_host.supervisor import process
 from pp_host.supervisor.life import RESTARTABLE, Life, Outcome
 from pp_host.supervisor.supervised import Supervised, _unstarted
@@ -127,11 +128,10 @@ async def test_a_process_that_says_nothing_is_ended(
         return dataclasses.replace(jailed, rpc=ours)
 
     kept: list[socket.socket] = []
-    launch = process.launch
     wire = dataclasses.replace(LIMITS.wire, handshake_seconds=3.0)
-    monkeypatch.setattr(process, "launch", deaf)
     monkeypatch.setattr(process, "LIMITS", dataclasses.replace(LIMITS, wire=wire))
     one = plugin()
+    one._launch = deaf
     async with anyio.create_task_group() as group:
         group.start_soon(one.live)
         with anyio.fail_after(30):
@@ -155,7 +155,8 @@ async def test_a_forbidden_call_while_it_starts_is_a_violation_and_the_end(
         assert one.life is Life.QUARANTINED
         await one.stop()
     (ending,) = record.of("plugin.exit")
-    assert (ending["outcome"], ending["signal"]) == ("violation", signal.SIGSYS)
+    assert (ending["outcome"], ending["signal"]) == ("violation", signal.SIGKILL)
+    assert ending["detail"] == "made a system call that no plugin may make: ptrace"
     assert len(record.of("plugin.quarantine")) == 1
 
 

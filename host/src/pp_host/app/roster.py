@@ -163,6 +163,11 @@ def seed_of(seed: int, plugin: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{plugin}".encode()).digest()[:4], "big")
 
 
+def hash_seed_of(seed: int) -> int:
+    """By which Python orders sets in every plugin of the session; 32 bits."""
+    return seed_of(seed, "")
+
+
 def _deadline(config: Config, kind: str) -> float:
     """How long a cycle waits for a plugin of this kind, whatever it waits on itself."""
     deadlines = config.deadlines
@@ -216,6 +221,7 @@ def _spec(one: Loaded, level: str, seed: int, outer: float, brief: Brief | None)
         hooks=manifest.hooks,  # type: ignore[arg-type]  # RULES of the manifest name no other hooks
         config=one.settings,
         seed=seed_of(seed, manifest.id),
+        hash_seed=hash_seed_of(seed),
         grant=grant.file_digest,
         level=level,
         venues=_venues(seen),

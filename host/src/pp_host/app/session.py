@@ -12,7 +12,7 @@ import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -27,7 +27,7 @@ from pp_host.app.operator import COMMANDS, halt_reason, write_down
 from pp_host.app.options import RunOptions, View
 from pp_host.app.policy import policy_of
 from pp_host.app.results import account_facts, plugin_facts, record_facts, tape_facts
-from pp_host.app.roster import Enlisted, brief_in, enlist
+from pp_host.app.roster import Enlisted, brief_in, enlist, hash_seed_of
 from pp_host.app.signals import Signals
 from pp_host.app.stage import Stage, stage_of
 from pp_host.app.telling import run_end, run_start
@@ -46,10 +46,11 @@ from pp_host.model import TradingState
 from pp_host.ports import Ports
 from pp_host.record.log import Record
 from pp_host.record.note import load_key
+from pp_host.sandbox.launch import Launch, Launcher
+from pp_host.supervisor.room import settle
 
 VERSION = version("probablyprofit-host")
 TOTALS = ("decisions", "orders", "fills", "cash", "equity_end", "actions_digest")
-LEVEL = "L3"  # the one level this version builds
 
 
 def run_session(home: Home, options: RunOptions, view: View) -> dict[str, Any]:
@@ -60,11 +61,6 @@ def run_session(home: Home, options: RunOptions, view: View) -> dict[str, Any]:
     """
     config = load(home.config_file, os.environ)
     mode = options.mode or config.host.mode
-    if config.host.min_level > LEVEL:
-        raise Refused(
-            f"pp.toml: host.min_level: {config.host.min_level} is asked for, this version builds {LEVEL}",
-            hint=f'min_level = "{LEVEL}"',
-        )
     if mode == "live":
         raise Refused(
             "live trading is not offered by this version", hint="use --mode paper or --mode dry-run"
@@ -129,13 +125,26 @@ class Session:
     async def _play(self) -> dict[str, Any]:
         self._obey_halt()
         self._scope, self._look = anyio.CancelScope(), anyio.CancelScope(shield=True)
-        enlisted = self._enlisted()
-        with cupboard(
-            self._home, enlisted, run=self._run, mode=str(self._options.mode), tape=bool(self._options.tape)
-        ) as kept:
-            return await self._staged(enlisted, kept)
+        with closing(Launcher()) as launcher:
+            enlisted = self._enlisted(await self._settled(launcher.launch))
+            with cupboard(
+                self._home,
+                enlisted,
+                run=self._run,
+                mode=str(self._options.mode),
+                tape=bool(self._options.tape),
+            ) as kept:
+                return await self._staged(enlisted, kept, launcher.launch)
 
-    async def _staged(self, enlisted: list[Enlisted], kept: Cupboard) -> dict[str, Any]:
+    async def _settled(self, launch: Launch) -> str:
+        """The level of walls that this run's plugins get; never weaker than pp.toml allows, and said when not whole."""
+        seed = hash_seed_of(self._options.seed)
+        level, missing = await settle(launch, self._config.host.min_level, seed)
+        if missing is not None:
+            self._view.say(f"walls: level {level} only: {missing} (pp doctor tells the remedy)")
+        return level
+
+    async def _staged(self, enlisted: list[Enlisted], kept: Cupboard, launch: Launch) -> dict[str, Any]:
         config, journal = self._config, self._journal
         stage = stage_of(self._home, config, self._options, journal, run=self._run)
         advise = config.deadlines.advise_seconds
@@ -148,6 +157,7 @@ class Session:
             advise_seconds=advise,
             outputs_awaited=virtual,
             kept=kept,
+            launch=launch,
         )
         ports = self._ports(stage, troupe)
         before = stage.book.ledger.marks.equity
@@ -174,11 +184,11 @@ class Session:
             raise Refused(f"halted: {self._killed}", hint="pp resume --reason ... allows trading again")
         return self._facts(stage, troupe, before)
 
-    def _enlisted(self) -> list[Enlisted]:
+    def _enlisted(self, level: str) -> list[Enlisted]:
         """The plugins of this run; a tape takes the place of the sources."""
         named, config = self._options.plugin_set, self._config
         chosen = config.set_named(named) if named else config.enabled()
-        enlisted = enlist(self._home, config, chosen, level=LEVEL, seed=self._options.seed)
+        enlisted = enlist(self._home, config, chosen, level=level, seed=self._options.seed)
         return [one for one in enlisted if not (self._options.tape and one.spec.kind == "source")]
 
     def _ports(self, stage: Stage, troupe: Troupe) -> Ports:

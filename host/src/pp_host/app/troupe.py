@@ -16,6 +16,7 @@ from pp_host.broker.table import Broker, Desk
 from pp_host.errors import PluginError, Refused
 from pp_host.limits import LIMITS
 from pp_host.ports import Clock, Record
+from pp_host.sandbox.launch import Launch
 from pp_host.supervisor.hooks import PluginCaller
 from pp_host.supervisor.life import Life
 from pp_host.supervisor.outputs import OutputFan, OutputQueue
@@ -39,6 +40,7 @@ class Troupe:
         advise_seconds: float,
         outputs_awaited: bool,
         kept: Cupboard,
+        launch: Launch,
     ) -> None:
         self._clock = clock
         self._broker = Broker(Means(clock, record))
@@ -47,7 +49,8 @@ class Troupe:
             record, [one.spec.ref.id for one in enlisted], advise_seconds=advise_seconds
         )
         self.plugins = [
-            Supervised(one.spec, record, clock, self._desk, self._changed, on_line) for one in enlisted
+            Supervised(one.spec, record, clock, self._desk, self._changed, on_line, launch)
+            for one in enlisted
         ]
         self._queues = [
             OutputQueue(plugin, record, awaited=outputs_awaited)

@@ -54,10 +54,10 @@ class Host(Section, frozen=True):
         Meta(description="paper fills orders on a simulated venue; dry-run judges and places nothing."),
     ] = "paper"
     min_level: Annotated[
-        Literal["L3", "L2"],
+        Literal["L3", "L2", "L1"],
         Meta(
-            description="The weakest sandbox plugins may run in; L3 is the strongest and the one this version"
-            " builds. A run is refused when it builds a weaker one."
+            description="The weakest walls that plugins may run behind: L3 is the strongest, L2 lacks namespaces, L1"
+            " Landlock too. A run takes the strongest that stand, and is refused where these do not."
         ),
     ] = "L2"
 

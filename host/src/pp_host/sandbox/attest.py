@@ -14,41 +14,42 @@ from pathlib import Path
 from typing import Final
 
 from pp_host.errors import WallMissing
-from pp_host.sandbox.plan import FOREIGN_ID, INNER_ID
+from pp_host.sandbox.plan import FIRST, FOREIGN_ID, INNER_ID, LEVELS
 
-# What the self-check must have seen, exactly: attempts with their errno, readings with their value.
-ATTEMPTS: Final[Mapping[str, dict[str, int]]] = {
+# What the self-check must have seen, exactly: attempts with their errno, readings with their value. None: at this level
+# nothing is promised, and docs/THREATS.md says what leaks.
+_REFUSED: Final = {
+    "internet_socket": errno.EACCES,
+    "unix_socket": errno.EACCES,
+    "datagram_pair": errno.EACCES,
+    "fork": errno.EAGAIN,
+    "signal": errno.EPERM,
+    "raise_limit": errno.EPERM,
+    "executable_memory": errno.EPERM,
+}
+_HOST_FILES: Final = ("read_host_file", "list_processes", "list_root", "write_root", "write_library")
+ATTEMPTS: Final[Mapping[str, Mapping[str, int]]] = {
     "L3": {
         "read_host_file": errno.ENOENT,
         "list_processes": errno.ENOENT,
         "list_root": errno.EACCES,
         "write_root": errno.EROFS,
         "write_library": errno.EROFS,
-        "internet_socket": errno.EACCES,
-        "unix_socket": errno.EACCES,
-        "datagram_pair": errno.EACCES,
-        "fork": errno.EAGAIN,
-        "signal": errno.EPERM,
-        "raise_limit": errno.EPERM,
-        "executable_memory": errno.EPERM,
-    },
+    }
+    | _REFUSED,
+    "L2": dict.fromkeys(_HOST_FILES, errno.EACCES) | _REFUSED,
+    "L1": dict.fromkeys(_HOST_FILES, errno.EACCES) | _REFUSED,
 }
-READINGS: Final[Mapping[str, dict[str, int]]] = {
-    "L3": {
-        "process_id": 1,
-        "user_id": INNER_ID,
-        "group_id": INNER_ID,
-        "capabilities": 0,
-        "no_new_privs": 1,
-        "seccomp_mode": 2,
-        "dumpable": 0,
-        "signal_at_parents_end": signal.SIGKILL,
-        "core_bytes": 0,
-        "memory_unbounded": 0,
-        "environment": 0,
-        "descriptors_beyond_rpc": 0,
-        "named_like_host": 0,
-    },
+_READ: Final[Mapping[str, int]] = {
+    "capabilities": 0,
+    "no_new_privs": 1,
+    "seccomp_mode": 2,
+    "dumpable": 0,
+    "signal_at_parents_end": signal.SIGKILL,
+    "core_bytes": 0,
+    "memory_unbounded": 0,
+    "environment": 0,
+    "descriptors_beyond_rpc": 0,
 }
 
 _NO_CAPABILITY: Final = "0000000000000000"
@@ -58,30 +59,57 @@ _HIDDEN: Final = "where /proc hides processes (hidepid=, ProtectProc=), it has t
 _HINT: Final = "run `pp doctor`; a kernel that reports a wall it does not keep must not run plugins"
 
 
+def promises(level: str, jailed_pid: int) -> dict[str, int | None]:
+    """What the self-check of this process must have seen. KeyError: no such level."""
+    if level == "L3":
+        own: dict[str, int | None] = {
+            "process_id": FIRST,
+            "user_id": INNER_ID,
+            "group_id": INNER_ID,
+            "bounding_capabilities": 0,
+            "named_like_host": 0,
+        }
+    else:
+        as_root = os.geteuid() == 0
+        own = {
+            "process_id": jailed_pid,
+            "user_id": FOREIGN_ID if as_root else os.geteuid(),
+            "group_id": FOREIGN_ID if as_root else os.getegid(),
+            "bounding_capabilities": 0 if as_root else None,
+            "named_like_host": None,
+        }
+    return {**ATTEMPTS[level], **_READ, **own}
+
+
 def attest(jailed_pid: int, level: str, selfcheck: Mapping[str, int]) -> tuple[str, ...]:
     """The names of the walls that stand; raises WallMissing (a Refused) naming the first that does not."""
     process = Path("/proc") / str(jailed_pid)
-    if level not in ATTEMPTS:
+    if level not in LEVELS:
         raise WallMissing("level", f"nothing is promised for {level!r}", hint=_HINT)
     try:
-        seen = (*_status_walls(process), *_namespace_walls(process))
+        seen = [*_status_walls(process, level)]
+        if level == "L3":
+            seen += _namespace_walls(process)
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         raise WallMissing(
             "process", f"{jailed_pid} has ended or is hidden from the host", hint=_HIDDEN
         ) from None
-    return (*seen, *_selfcheck_walls(ATTEMPTS[level] | READINGS[level], selfcheck))
+    return (*seen, *_selfcheck_walls(promises(level, jailed_pid), selfcheck))
 
 
-def _status_walls(process: Path) -> Iterator[str]:
+def _status_walls(process: Path, level: str) -> Iterator[str]:
     lines = (line.partition(":") for line in (process / "status").read_text().splitlines())
     status = {name: value.split() for name, _, value in lines}
     yield _equal("seccomp", ["2"], status["Seccomp"])
     yield _equal("no new privileges", ["1"], status["NoNewPrivs"])
+    as_root = os.geteuid() == 0
     for name in _CAPABILITY_SETS:
-        yield _equal(f"empty {name}", [_NO_CAPABILITY], status[name])
-    yield _equal("pid namespace", 2, len(status["NSpid"]))
-    yield _equal("session", "1", status["NSsid"][-1])
-    if os.geteuid() == 0:
+        if name != "CapBnd" or level == "L3" or as_root:  # an ordinary user has no say in it
+            yield _equal(f"empty {name}", [_NO_CAPABILITY], status[name])
+    if level == "L3":
+        yield _equal("pid namespace", 2, len(status["NSpid"]))
+    yield _equal("session", status["NSpid"][-1], status["NSsid"][-1])
+    if as_root:
         yield _equal("foreign user", {str(FOREIGN_ID)}, {*status["Uid"], *status["Gid"], *status["Groups"]})
 
 
@@ -97,10 +125,11 @@ def _namespace_walls(process: Path) -> Iterator[str]:
         yield f"{name} namespace"
 
 
-def _selfcheck_walls(promised: Mapping[str, int], selfcheck: Mapping[str, int]) -> Iterator[str]:
+def _selfcheck_walls(promised: Mapping[str, int | None], selfcheck: Mapping[str, int]) -> Iterator[str]:
     _equal("self-check", sorted(promised), sorted(selfcheck))
     for name, value in promised.items():
-        yield _equal(name, value, selfcheck[name])
+        if value is not None:
+            yield _equal(name, value, selfcheck[name])
 
 
 def _equal(wall: str, promised: object, found: object) -> str:

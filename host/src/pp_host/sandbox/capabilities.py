@@ -7,7 +7,7 @@ import struct
 from typing import Final
 
 from pp_host.sandbox import abi
-from pp_host.sandbox.plan import Cell
+from pp_host.sandbox.plan import SandboxPlan
 
 _PR_CAPBSET_READ: Final = 23
 _PR_CAPBSET_DROP: Final = 24
@@ -18,8 +18,18 @@ _NONE: Final = bytes(24)  # effective, permitted, inheritable; low words, then h
 _MOST: Final = 64
 
 
-def drop_all(_: Cell) -> None:
-    """The bounding set first: dropping it takes CAP_SETPCAP, which goes with the rest."""
+def drop_all(plan: SandboxPlan) -> None:
+    """The bounding set first: dropping it takes CAP_SETPCAP, which goes with the rest.
+
+    Without a user namespace an ordinary user has no say in it, and root's zygote has dropped it already.
+    """
+    if plan.level == "L3":
+        drop_bounding_set()
+    abi.prctl(_PR_CAP_AMBIENT, _AMBIENT_CLEAR_ALL)
+    abi.call("capset", _HEADER, _NONE)
+
+
+def drop_bounding_set() -> None:
     for capability in range(_MOST):
         try:
             abi.prctl(_PR_CAPBSET_DROP, capability)
@@ -27,15 +37,18 @@ def drop_all(_: Cell) -> None:
             if error.errno != errno.EINVAL:
                 raise
             break  # past the last capability that this kernel knows
-    abi.prctl(_PR_CAP_AMBIENT, _AMBIENT_CLEAR_ALL)
-    abi.call("capset", _HEADER, _NONE)
 
 
 def held() -> int:
-    """How many capabilities this process has or could get, over all sets."""
+    """How many capabilities this process has, over its own sets."""
     sets = bytearray(_NONE)
     abi.call("capget", _HEADER, sets)
-    return int.from_bytes(sets, "little").bit_count() + sum(map(_in_bounding_set, range(_MOST)))
+    return int.from_bytes(sets, "little").bit_count()
+
+
+def within_bounds() -> int:
+    """How many capabilities it could get by starting a program, if it could."""
+    return sum(map(_in_bounding_set, range(_MOST)))
 
 
 def _in_bounding_set(capability: int) -> int:

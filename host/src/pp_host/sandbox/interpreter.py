@@ -7,7 +7,8 @@ has them; what is missing from the list raises ImportError inside. Python module
 LIBRARY.
 
 Host paths are removed from every place that Python shows. They stay in memory that ctypes could read (the
-loader's list, the start stack) and in build records of the standard library: they are not secrets.
+loader's list, the start stack) and in build records of the standard library: they are not secrets. Where no
+new root can be built the interpreter stays where it is, host paths and all.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import ctypes
 import errno
 import gc
 import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Final
@@ -36,6 +39,18 @@ _EXTENSIONS: Final = """
 # What a wheel may expect of the system by the manylinux rules (PEP 600); libgcc_s also ends threads for glibc.
 _SYSTEM_LIBRARIES: Final = """
     libgcc_s.so.1 libstdc++.so.6 libm.so.6 libdl.so.2 librt.so.1 libpthread.so.0 libutil.so.1 libresolv.so.2
+"""
+
+# Where no file can be opened once the walls stand: what a decent plugin may import of the standard library.
+_WIDELY_USED: Final = """
+    abc argparse array asyncio base64 binascii bisect calendar cmath codecs collections.abc concurrent.futures
+    contextlib contextvars copy copyreg csv dataclasses datetime decimal difflib encodings.ascii encodings.cp1252
+    encodings.idna encodings.latin_1 encodings.unicode_escape encodings.utf_16 enum fractions functools gc getpass
+    graphlib hashlib heapq hmac html importlib.metadata importlib.resources inspect io ipaddress itertools json
+    linecache logging logging.handlers math mmap numbers operator pathlib pickle pkgutil platform pprint queue
+    random re reprlib secrets select selectors shutil signal socket ssl statistics string struct subprocess tempfile
+    textwrap threading time timeit tokenize traceback types typing unicodedata unittest.mock urllib.parse uuid
+    warnings weakref zipfile zlib zoneinfo
 """
 
 _THIRD_PARTY: Final = ("site-packages", "dist-packages")
@@ -81,12 +96,49 @@ def move_in(outside: Path) -> None:
     os.environ.clear()
 
 
+class Packages:
+    """Finds packages by name where the folders that they lie in may not be searched. Implements MetaPathFinder."""
+
+    def __init__(self, packages: Sequence[Path]) -> None:
+        self._places = {path.name.partition(".")[0]: path for path in packages}
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        place = self._places.get(name)
+        if place is None:
+            return None
+        if not place.is_dir():
+            return importlib.util.spec_from_file_location(name, place)
+        start = place / "__init__.py"
+        return importlib.util.spec_from_file_location(name, start, submodule_search_locations=[str(place)])
+
+
+def stay(packages: Sequence[Path]) -> None:
+    """Where there is no new root: the packages are found by name, and nothing else that is not the standard library."""
+    library = str(standard_library())
+    sys.path[:] = [library, f"{library}/lib-dynload"]
+    sys.path_importer_cache.clear()
+    sys.meta_path.append(Packages(packages))
+    sys.argv[:], sys.orig_argv[:] = [""], []
+    os.environ.clear()
+
+
+def readable(packages: Sequence[Path]) -> list[str]:
+    """Without a new root: what may be read, which is the standard library without what was installed beside it."""
+    own = [entry for entry in standard_library().iterdir() if entry.name not in _THIRD_PARTY]
+    return [str(path) for path in (*own, *packages)]
+
+
+def load_widely_used(packages: Sequence[Path]) -> None:
+    """Before a filter that lets nothing be opened: trusted code only, the packages among it."""
+    for name in (*_WIDELY_USED.split(), *(path.name.partition(".")[0] for path in packages)):
+        importlib.import_module(name)
+
+
 def check_readable(packages: Sequence[Path]) -> None:
     """Raises PermissionError, where an import would only say that there is no such module."""
-    for bind in view(packages):
-        needed = os.R_OK | os.X_OK if Path(bind.target).is_dir() else os.R_OK
-        if not os.access(bind.target, needed):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), bind.target)
+    for place in packages:
+        if not os.access(place, os.R_OK | os.X_OK if place.is_dir() else os.R_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
 
 
 def forget_host() -> None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from pp_host.sandbox import abi
 from pp_host.sandbox.mounts import TMP
-from pp_host.sandbox.plan import RULESET_FD, Cell
+from pp_host.sandbox.plan import RULESET_FD, SandboxPlan
 
 _VERSION_FLAG: Final = 1
 _RULE_PATH_BENEATH: Final = 1
@@ -39,11 +40,16 @@ def version() -> int:
     return abi.call("landlock_create_ruleset", None, 0, _VERSION_FLAG)
 
 
-def build(folders: Sequence[str], devices: Sequence[str]) -> None:
-    """Leave the ruleset at RULESET_FD, made inside the new root: rules stick to inodes, not to names."""
+def build(readable: Sequence[str], devices: Sequence[str], *, listable: Sequence[str] = ()) -> None:
+    """Leave the ruleset at RULESET_FD, made inside the new root: rules stick to inodes, not to names.
+
+    What is only listable shows names, in the folders below it too, and no contents.
+    """
     ruleset = abi.call("landlock_create_ruleset", *_restricted(version()), 0)
-    for folder in folders:
-        _permit(ruleset, folder, _FOLDER)
+    for path in readable:
+        _permit(ruleset, path, _FOLDER if Path(path).is_dir() else _READ_FILE)
+    for folder in listable:
+        _permit(ruleset, folder, _READ_DIR)
     for device in devices:
         _permit(ruleset, device, _READ_FILE | _WRITE_FILE)
     os.dup2(ruleset, RULESET_FD)
@@ -51,9 +57,9 @@ def build(folders: Sequence[str], devices: Sequence[str]) -> None:
         os.close(ruleset)
 
 
-def restrict(cell: Cell) -> None:
+def restrict(plan: SandboxPlan) -> None:
     """A granted /tmp was mounted by the child itself, so its rule is added last."""
-    if cell.plan.tmp_mb:
+    if plan.tmp_mb:
         _permit(RULESET_FD, TMP, _SCRATCH & _rights(version()))
     enforce()
 

@@ -1,40 +1,33 @@
-"""The host's side of a plugin's start: one launcher process per plugin, spoken to over a control socket.
+"""The host's side of a plugin's start, cold or from a zygote that is kept: the same walls in the same order.
 
-The launcher is started from the caller's own thread, because the child is told to die with that thread.
-After a failure nothing is left: no process, no descriptor. The messages are described in jail.py.
+After a failure nothing is left: no process, no descriptor.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import socket
-import subprocess
 import sys
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import Protocol
 
-from pp_host.errors import Refused
+from pp_host.errors import Refused, WallMissing
 from pp_host.limits import LIMITS
 from pp_host.sandbox import syscalls, walls
-from pp_host.sandbox.plan import FOREIGN_ID, INNER_ID, SandboxPlan
-
-_GO: Final = b"go"
-_BOOT: Final = (
-    "import sys; sys.path.append({source!r})\n"
-    "from pp_host.sandbox import {module}; {module}.main({arguments})"
-)
+from pp_host.sandbox.nursery import GO, Zygote, hear, hear_with_fds, pipe, socket_pair
+from pp_host.sandbox.plan import LEVELS, Room, SandboxPlan
 
 
 @dataclass(frozen=True, slots=True)
 class Jailed:
     """A plugin's process behind its walls; whoever holds this closes the descriptors and reaps `pid`.
 
-    `rpc` and both pipes are non-blocking and not inheritable; `pid` is a child of the calling process.
+    `rpc` and both pipes are non-blocking and not inheritable; `pid` is a child of the calling process. `listener` hears
+    of fatal calls (fatal.py); None where the kernel ends the process for one, as the plan or the machine has it.
     """
 
     pid: int
@@ -42,145 +35,144 @@ class Jailed:
     rpc: socket.socket
     stdout: int
     stderr: int
+    listener: int | None = None
 
 
-async def launch(plan: SandboxPlan, *, timeout_seconds: float) -> Jailed:
+class Launch(Protocol):
     """Start `plan.entry` behind the walls of `plan.level`; returns once every wall stands.
 
     Raises Refused, naming the wall, why, and the remedy, when one cannot be built or the time is over.
     """
-    _check_possible(plan)
-    with contextlib.ExitStack() as undo:
-        with contextlib.ExitStack() as far:
-            rpc, far_rpc = _socket_pair(socket.SOCK_STREAM, undo, far)
-            control, far_control = _socket_pair(socket.SOCK_SEQPACKET, undo, far)
-            stdout, far_stdout = _pipe(undo, far)
-            stderr, far_stderr = _pipe(undo, far)
-            launcher = _start(plan.hash_seed, far_rpc, far_control, far_stdout, far_stderr)
-            undo.callback(_end_group, launcher)
+
+    def __call__(self, plan: SandboxPlan, *, timeout_seconds: float) -> Awaitable[Jailed]: ...
+
+
+async def launch(plan: SandboxPlan, *, timeout_seconds: float) -> Jailed:
+    """A cold start: implements Launch with a zygote that bears one child."""
+    with contextlib.closing(Launcher()) as launcher:
+        return await launcher.launch(plan, timeout_seconds=timeout_seconds)
+
+
+class Launcher:
+    """Keeps a zygote per room, and replaces it when it has ended or has borne its share. Whoever holds it closes it."""
+
+    def __init__(self) -> None:
+        self._zygotes: dict[Room, Zygote] = {}
+        self._turns: dict[Room, asyncio.Lock] = {}
+
+    async def launch(self, plan: SandboxPlan, *, timeout_seconds: float) -> Jailed:
+        """Implements Launch."""
+        _check_possible(plan)
         try:
             async with asyncio.timeout(timeout_seconds):
-                pid, pidfd = await _converse(plan, control, launcher.pid, undo)
+                return await self._launch(plan)
         except TimeoutError:
-            raise walls.missing(
-                "start", 0, f"not up within {timeout_seconds:g} s{_farewell(stderr)}"
-            ) from None
+            raise walls.missing("start", 0, f"not up within {timeout_seconds:g} s") from None
+
+    def close(self) -> None:
+        """End every zygote; what they have borne lives on."""
+        for room in list(self._zygotes):
+            self._end(room)
+
+    async def _launch(self, plan: SandboxPlan) -> Jailed:
+        with contextlib.ExitStack() as undo:
+            with contextlib.ExitStack() as far:
+                rpc, far_rpc = socket_pair(socket.SOCK_STREAM, undo, far)
+                control, far_control = socket_pair(socket.SOCK_SEQPACKET, undo, far)
+                stdout, far_stdout = pipe(undo, far)
+                stderr, far_stderr = pipe(undo, far)
+                fds = (far_rpc.fileno(), far_control.fileno(), far_stdout, far_stderr)
+                pid = await self._bear(plan, control, fds, far)
+            try:
+                pidfd = os.pidfd_open(pid)
+                undo.callback(end_child, pid, pidfd)
+                control.send(GO)
+                listener = await _up(control)
+            except ConnectionError:
+                raise walls.missing("start", 0, "it ended without a word") from None
+            undo.pop_all()
+        control.close()
+        return Jailed(pid, pidfd, rpc, stdout, stderr, listener)
+
+    async def _bear(
+        self, plan: SandboxPlan, control: socket.socket, fds: tuple[int, ...], far: contextlib.ExitStack
+    ) -> int:
+        """The pid of a child that waits for `go`. One at a time, so that none is ever without a holder."""
+        async with self._turns.setdefault(plan.room, asyncio.Lock()):
+            zygote = await self._zygote(plan.room)
+            try:
+                zygote.bear(plan, fds)
+                far.close()  # so that its end shows as EOF
+                return await _announced(control)
+            except ConnectionError:
+                words = zygote.last_words()
+                self._end(plan.room)
+                raise walls.missing("start", 0, f"the zygote ended without a word{words}") from None
+            except BaseException:  # a child that it made meanwhile must not be left
+                self._end(plan.room)
+                raise
+
+    async def _zygote(self, room: Room) -> Zygote:
+        kept = self._zygotes.get(room)
+        if kept is not None and kept.children < LIMITS.sandbox.zygote_children and not kept.has_ended():
+            return kept
+        self._end(room)
+        zygote = self._zygotes[room] = Zygote(room)
+        try:
+            await zygote.ready()
         except ConnectionError:
-            raise walls.missing("start", 0, f"the launcher ended without a word{_farewell(stderr)}") from None
-        launcher.wait()
-        undo.pop_all()
-    control.close()
-    return Jailed(pid, pidfd, rpc, stdout, stderr)
+            words = zygote.last_words()
+            self._end(room)
+            raise walls.missing("start", 0, f"the zygote ended without a word{words}") from None
+        except BaseException:
+            self._end(room)
+            raise
+        return zygote
+
+    def _end(self, room: Room) -> None:
+        zygote = self._zygotes.pop(room, None)
+        if zygote is not None:
+            zygote.close()
+
+
+async def _announced(control: socket.socket) -> int:
+    match await hear(control):
+        case ["child", int(pid)]:
+            return pid
+        case ["refused", str(wall), int(number), str(why)]:
+            raise walls.missing(wall, number, why)
+    raise ConnectionError
+
+
+async def _up(control: socket.socket) -> int | None:
+    match await hear_with_fds(control):
+        case ["up"], [listener]:
+            os.set_inheritable(listener, False)
+            return listener
+        case ["up"], []:
+            return None
+        case ["refused", str(wall), int(number), str(why)], []:
+            raise walls.missing(wall, number, why)
+    raise ConnectionError
 
 
 def _check_possible(plan: SandboxPlan) -> None:
     if sys.platform != "linux":
         raise walls.elsewhere()
     syscalls.native()
-    if plan.level != "L3":
-        raise Refused(f"level {plan.level} cannot be built by this release", hint="set host.min_level to L3")
-
-
-def _start(
-    hash_seed: int, rpc: socket.socket, control: socket.socket, stdout: int, stderr: int
-) -> subprocess.Popen[bytes]:
-    """Its own process group: Ctrl-C reaches the host only, and a failed start can be swept up whole."""
-    return subprocess.Popen(
-        command("jail", f"{rpc.fileno()}, {control.fileno()}"),
-        env={"PYTHONHASHSEED": str(hash_seed)},
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=stderr,
-        pass_fds=(rpc.fileno(), control.fileno()),
-        start_new_session=True,
-    )
-
-
-def command(module: str, arguments: str) -> list[str]:
-    """A bare interpreter, without site or bytecode writing, that runs `main` of one module of this room."""
-    boot = _BOOT.format(source=str(Path(__file__).parents[2]), module=module, arguments=arguments)
-    return [os.path.realpath(sys.executable), "-s", "-P", "-S", "-B", "-c", boot]
-
-
-async def _converse(
-    plan: SandboxPlan, control: socket.socket, launcher: int, undo: contextlib.ExitStack
-) -> tuple[int, int]:
-    """Answer the launcher and its child until the walls are up; returns the child's pid and pidfd."""
-    loop = asyncio.get_running_loop()
-    control.send(plan.encode())
-    child: tuple[int, int] | None = None
-    while True:
-        try:
-            message = await loop.sock_recv(control, LIMITS.sandbox.control_message_bytes)
-        except ConnectionResetError:
-            continue  # it ended with mail unread; what it said before that comes next
-        if not message:
-            raise ConnectionError
-        match json.loads(message):
-            case ["maps"]:
-                _write_maps(launcher)
-                control.send(_GO)
-            case ["child", int(pid)]:
-                child = pid, os.pidfd_open(pid)
-                undo.callback(end_child, *child)
-                control.send(_GO)
-            case ["refused", str(wall), int(number), str(why)]:
-                raise walls.missing(wall, number, why)
-            case ["up"] if child is not None:
-                return child
-
-
-def _write_maps(pid: int) -> None:
-    """Only root comes here: one foreign id, and no groups."""
-    process = Path("/proc") / str(pid)
-    try:
-        (process / "setgroups").write_text("deny")
-        (process / "uid_map").write_text(f"{INNER_ID} {FOREIGN_ID} 1")
-        (process / "gid_map").write_text(f"{INNER_ID} {FOREIGN_ID} 1")
-    except OSError as error:
-        raise walls.missing("user namespace", error.errno or 0, str(error)) from None
+    if plan.level not in LEVELS:
+        raise Refused(f"level {plan.level} is none", hint=f"one of {', '.join(LEVELS)}")
+    if plan.tmp_mb and plan.level != "L3":
+        raise WallMissing(
+            "private /tmp", f"level {plan.level} has none", hint="only a machine that gives L3 can grant tmp"
+        )
 
 
 def end_child(pid: int, pidfd: int) -> None:
     """Kill it, wait for it, close its pidfd."""
-    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    with contextlib.suppress(
+        ProcessLookupError, ChildProcessError
+    ):  # it went with its zygote before it was up
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        os.waitpid(pid, 0)
     os.close(pidfd)
-
-
-def _end_group(launcher: subprocess.Popen[bytes]) -> None:
-    """A child that the host was not yet told of is still in the launcher's group: it waits for `go` there."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(launcher.pid, signal.SIGKILL)
-    launcher.wait()
-    with contextlib.suppress(ChildProcessError):
-        while True:
-            os.waitpid(-launcher.pid, 0)
-
-
-def _socket_pair(
-    kind: socket.SocketKind, near: contextlib.ExitStack, far: contextlib.ExitStack
-) -> tuple[socket.socket, socket.socket]:
-    here, there = socket.socketpair(socket.AF_UNIX, kind)
-    near.callback(here.close)
-    far.callback(there.close)
-    here.setblocking(False)
-    return here, there
-
-
-def _pipe(near: contextlib.ExitStack, far: contextlib.ExitStack) -> tuple[int, int]:
-    here, there = os.pipe()
-    near.callback(os.close, here)
-    far.callback(os.close, there)
-    os.set_blocking(here, False)
-    return here, there
-
-
-def _farewell(stderr: int) -> str:
-    """The last line that the launcher wrote, as part of a message."""
-    try:
-        lines = os.read(stderr, LIMITS.sandbox.last_words_bytes).decode(errors="replace").splitlines()
-    except BlockingIOError:
-        return ""
-    return f": {lines[-1]!r}" if lines else ""

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from pp_host.limits import LIMITS, MIB
 from pp_host.sandbox import abi
 from pp_host.sandbox.abi import AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE
-from pp_host.sandbox.plan import Cell
+from pp_host.sandbox.plan import SandboxPlan
 
 DEVICES: Final = ("/dev/null", "/dev/urandom")
 TMP: Final = "/tmp"  # noqa: S108 - a mount point inside the plugin's own root, not a place to write to
@@ -64,10 +64,10 @@ def build_root(binds: Sequence[Bind]) -> None:
     _pivot(_BASE)
 
 
-def private_tmp(cell: Cell) -> None:
+def private_tmp(plan: SandboxPlan) -> None:
     """Only where it was granted; in the child, so that no other plugin sees it."""
-    if cell.plan.tmp_mb:
-        size = cell.plan.tmp_mb * MIB
+    if plan.tmp_mb:
+        size = plan.tmp_mb * MIB
         _mount_tmpfs(
             TMP,
             _MS_NOSUID | _MS_NODEV | _MS_NOEXEC,
@@ -75,7 +75,7 @@ def private_tmp(cell: Cell) -> None:
         )
 
 
-def deny_exec(_: Cell) -> None:
+def deny_exec(_: SandboxPlan) -> None:
     """All native code is loaded by now: from here no file in the view can become code."""
     _set_attributes(AT_FDCWD, "/", AT_RECURSIVE, _ATTR_NOSUID | _ATTR_NOEXEC)
 

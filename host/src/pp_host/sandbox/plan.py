@@ -18,22 +18,48 @@ PYTHON: Final = "/python"
 LIBRARY: Final = f"{PYTHON}/lib"
 SITE: Final = f"{PYTHON}/site"
 HOSTNAME: Final = "plugin"
+FIRST: Final = 1  # the process id of the only process in a namespace
 INNER_ID: Final = 1000  # user and group as the plugin sees them; never 0
 FOREIGN_ID: Final = 231_072  # who it is outside when the host runs as root: an id with no account
 
-# The descriptors a plugin's process starts with; the last two are gone before its code runs.
+# The descriptors a plugin's process starts with; all but the first are gone before its code runs.
 RPC_FD: Final = 3
 CONTROL_FD: Final = 4
 RULESET_FD: Final = 5
+ZYGOTE_FD: Final = 6  # the zygote's own control socket
+PROC_FD: Final = 7  # a descriptor of /proc, which has no path any more once the root is new
+
+LEVELS: Final = ("L3", "L2", "L1")  # strongest first; docs/THREATS.md says what each one keeps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxPlan:
-    """`packages` are visible read-only as SITE/<name>; `preload` is trusted code, imported early."""
+class Room:
+    """What a zygote prepares once for all plugins that it bears.
 
-    level: str  # "L3"
+    `packages` are visible read-only as SITE/<name>; `preload` is trusted code, imported before the walls are whole.
+    """
+
+    level: str  # one of LEVELS
     packages: tuple[Path, ...]  # folders, or single extension or .py files
     preload: tuple[str, ...]
+    hash_seed: int  # 0 to 4294967295, recorded so that a replay iterates in the same order
+
+    def encode(self) -> bytes:
+        return json.dumps(dataclasses.asdict(self), default=str).encode()
+
+    @classmethod
+    def decode(cls, message: bytes) -> Self:
+        """The sender is the host, so nothing is checked again."""
+        fields = json.loads(message)
+        fields["packages"] = tuple(Path(path) for path in fields["packages"])
+        fields["preload"] = tuple(fields["preload"])
+        return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxPlan(Room):
+    """`told`: fatal calls are told to the host, which has to listen and to end the process; else the kernel ends it."""
+
     entry: str  # "package.module:function", called with (rpc_fd, selfcheck)
     memory_mb: int
     cpu_seconds_lifetime: int
@@ -42,12 +68,16 @@ class SandboxPlan:
     file_size_mb: int
     stack_mb: int
     tmp_mb: int  # 0: no /tmp
-    hash_seed: int  # 0 to 4294967295, recorded so that a replay iterates in the same order
+    told: bool = False
 
     def __post_init__(self) -> None:
         names = [path.name for path in self.packages]
         if len(set(names)) != len(names):
             raise ValueError(f"two packages share one name inside: {sorted(names)}")
+
+    @property
+    def room(self) -> Room:
+        return Room(level=self.level, packages=self.packages, preload=self.preload, hash_seed=self.hash_seed)
 
     @classmethod
     def within_limits(
@@ -60,6 +90,7 @@ class SandboxPlan:
         memory_mb: int,
         tmp_mb: int,
         hash_seed: int,
+        told: bool = False,
     ) -> Self:
         """A plan with the bounds that are the same for every process."""
         process = LIMITS.process
@@ -76,23 +107,5 @@ class SandboxPlan:
             stack_mb=process.stack_mb,
             tmp_mb=tmp_mb,
             hash_seed=hash_seed,
+            told=told,
         )
-
-    def encode(self) -> bytes:
-        return json.dumps(dataclasses.asdict(self), default=str).encode()
-
-
-def decode(message: bytes) -> SandboxPlan:
-    """The plan out of `SandboxPlan.encode`; the sender is the host, so nothing is checked again."""
-    fields = json.loads(message)
-    fields["packages"] = tuple(Path(path) for path in fields["packages"])
-    fields["preload"] = tuple(fields["preload"])
-    return SandboxPlan(**fields)
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """What the child needs to lock itself in: all of it made before the child exists."""
-
-    plan: SandboxPlan
-    filter_program: bytes

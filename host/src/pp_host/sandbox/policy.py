@@ -1,9 +1,10 @@
 """Which system calls a plugin may make, as data, and the program that enforces it.
 
-Three verdicts: allow; a soft errno, for what a decent library may try; kill, for what no plugin ever needs.
-Everything not named here is refused with EPERM, so a call that a future kernel adds is refused too. Plugins
-bring no native code: once their interpreter is loaded, nothing may become executable any more (see
-interpreter.py).
+Three verdicts: allow; a soft errno, for what a decent library may try; fatal, for what no plugin ever needs. A fatal
+call never happens: either the kernel ends the process at once, or it holds the caller and tells the host, which ends
+it and knows what was called. Everything not named here is refused with EPERM, so a call that a future kernel adds is
+refused too. Plugins bring no native code: once their interpreter is loaded, nothing may become executable any more
+(see interpreter.py).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pp_host.sandbox.syscalls import Architecture
 
 ALLOW: Final = 0x7FFF_0000
 KILL: Final = 0x8000_0000  # the whole process, not only the thread
+TELL: Final = 0x7FC0_0000  # hold the caller until the host, which listens, has decided
 X32_BIT: Final = 0x4000_0000
 
 
@@ -39,7 +41,7 @@ ALLOWED: Final = _names("""
     poll ppoll select pselect6 epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2
     recvfrom sendmsg recvmsg shutdown getsockname getpeername
     getpid gettid getppid getuid geteuid getgid getegid getrandom getrusage sysinfo uname
-    sched_yield sched_getaffinity getcpu tgkill capget exit exit_group
+    sched_yield sched_getaffinity getcpu capget exit exit_group
 """)
 
 # Only where /tmp is granted: a file there may be made, grown and removed.
@@ -47,7 +49,12 @@ ALLOWED_WITH_TMP: Final = _names("""
     pwrite64 ftruncate fsync fdatasync unlink unlinkat mkdir mkdirat rmdir rename renameat renameat2
 """)
 
-KILLED: Final = _names("""
+# Where neither an empty root nor Landlock stands, no path may be given to the kernel at all.
+_WITH_A_PATH: Final = _names("""
+    open openat access faccessat faccessat2 readlink readlinkat stat lstat statx getdents64
+""")
+
+FATAL: Final = _names("""
     ptrace process_vm_readv process_vm_writev process_madvise keyctl add_key request_key bpf perf_event_open
     userfaultfd io_uring_setup io_uring_enter io_uring_register
     mount umount2 pivot_root chroot open_tree move_mount fsopen fsconfig fsmount fspick mount_setattr
@@ -71,6 +78,9 @@ _PROT_EXEC: Final = 0x4
 _AF_UNIX: Final = 1
 _SOCK_STREAM: Final = 1
 _SOCK_FLAGS: Final = 0o2004000  # SOCK_CLOEXEC | SOCK_NONBLOCK
+_AT_EMPTY_PATH: Final = 0x1000
+# Nothing that makes the kernel signal somebody: F_SETOWN, F_SETSIG, F_NOTIFY, leases.
+_FCNTL: Final = (0, 1, 2, 3, 4, 5, 6, 7, 9, 36, 37, 38, 1030, 1032, 1034)
 _INT: Final = 0xFFFF_FFFF  # the kernel reads the low half of an `int` argument and ignores the rest
 _POINTER: Final = 0xFFFF_FFFF_FFFF_FFFF
 _TTY_AND_FLAGS: Final = (
@@ -89,9 +99,12 @@ _PRCTL_READS: Final = (2, 3, 16, 21, 23, 39, 66)  # PDEATHSIG DUMPABLE NAME SECC
 _PRCTL_NAMES: Final = (15, 0x5356_4D41)  # SET_NAME, SET_VMA: labels for debuggers
 
 
+SELF: Final = -1
+
+
 @dataclass(frozen=True, slots=True)
 class Require:
-    """`argument & mask` must be one of `values`, or else; a 64-bit mask takes one value."""
+    """`argument & mask` must be one of `values`, or else; a 64-bit mask takes one value. SELF: the own process id."""
 
     argument: int
     mask: int
@@ -120,6 +133,8 @@ FILTERED: Final[Mapping[str, tuple[Require, ...]]] = {
     ),
     "mmap": (Require(2, _PROT_EXEC, (0,), refuse(errno.EPERM)),),
     "mprotect": (Require(2, _PROT_EXEC, (0,), refuse(errno.EPERM)),),
+    "fcntl": (Require(1, _INT, _FCNTL, refuse(errno.EPERM)),),
+    "tgkill": (Require(0, _INT, (SELF,), refuse(errno.EPERM)),),
     "ioctl": (Require(1, _INT, _TTY_AND_FLAGS, refuse(errno.ENOTTY)),),
     "prctl": (Require(0, _INT, _PRCTL_READS + _PRCTL_NAMES, refuse(errno.EPERM)),),
     "prlimit64": (
@@ -129,32 +144,52 @@ FILTERED: Final[Mapping[str, tuple[Require, ...]]] = {
 }
 
 
-def program(architecture: Architecture, *, tmp: bool) -> bytes:
-    """The assembled filter: wrong architecture kills, x32 kills, then a binary search over the numbers."""
-    leaves = _leaves(architecture, ALLOWED | ALLOWED_WITH_TMP if tmp else ALLOWED)
+_WITHOUT_PATHS: Final[Mapping[str, tuple[Require, ...]]] = {
+    "newfstatat": (Require(3, _AT_EMPTY_PATH, (_AT_EMPTY_PATH,), refuse(errno.EACCES)),),
+}
+
+
+def program(
+    architecture: Architecture, *, tmp: bool, level: str = "L3", own: int = 1, fatal: int = KILL
+) -> bytes:
+    """The assembled filter: wrong architecture kills, x32 kills, then a binary search over the numbers.
+
+    `own` is the process id; `fatal` is KILL or TELL.
+    """
+    leaves = _leaves(architecture, _named(tmp=tmp, level=level, own=own, fatal=fatal))
     search = bpf.if_at_least(X32_BIT, bpf.verdict(KILL), _search(_intervals(leaves)))
     native = bpf.with_word(bpf.NUMBER_OFFSET, search)
     wrong = bpf.verdict(KILL)
     return bpf.assemble(bpf.with_word(bpf.ARCH_OFFSET, bpf.if_equal(architecture.audit, native, wrong)))
 
 
-def _leaves(architecture: Architecture, allowed: frozenset[str]) -> dict[int, bpf.Code]:
-    """What each known number leads to."""
+def _named(*, tmp: bool, level: str, own: int, fatal: int) -> dict[str, bpf.Code]:
+    """What each named call leads to."""
+    allowed, filtered = ALLOWED | ALLOWED_WITH_TMP if tmp else ALLOWED, dict(FILTERED)
     named: dict[str, bpf.Code] = dict.fromkeys(allowed, bpf.verdict(ALLOW))
-    named |= dict.fromkeys(KILLED, bpf.verdict(KILL))
+    if level == "L1":
+        named |= dict.fromkeys(_WITH_A_PATH, bpf.verdict(refuse(errno.EACCES)))
+        filtered |= _WITHOUT_PATHS
+    named |= dict.fromkeys(FATAL, bpf.verdict(fatal))
     named |= {name: bpf.verdict(refuse(number)) for name, number in REFUSED.items()}
-    named |= {name: _demand(requirements) for name, requirements in FILTERED.items()}
+    return named | {name: _demand(requirements, own, fatal) for name, requirements in filtered.items()}
+
+
+def _leaves(architecture: Architecture, named: Mapping[str, bpf.Code]) -> dict[int, bpf.Code]:
     return {architecture.numbers[name]: code for name, code in named.items() if name in architecture.numbers}
 
 
-def _demand(requirements: Sequence[Require]) -> bpf.Code:
+def _demand(requirements: Sequence[Require], own: int, fatal: int) -> bpf.Code:
     code = bpf.verdict(ALLOW)
     for requirement in reversed(requirements):
+        otherwise = fatal if requirement.otherwise == KILL else requirement.otherwise
         for half in (1, 0):
             mask = requirement.mask >> 32 * half & _INT
             if mask:
-                values = [value >> 32 * half & _INT for value in requirement.values]
-                tested = bpf.if_any(values, code, bpf.verdict(requirement.otherwise))
+                values = [
+                    (own if value == SELF else value) >> 32 * half & _INT for value in requirement.values
+                ]
+                tested = bpf.if_any(values, code, bpf.verdict(otherwise))
                 code = bpf.with_argument(requirement.argument, half, mask, tested)
     return code
 

@@ -1,7 +1,6 @@
 """What this machine can do, found by doing it: `pp doctor` shows the result.
 
-A whole plugin start with a canary behind the walls, judged like any other. Only where that fails are the
-walls that need no namespace tried alone, so that the operator sees what is missing and what is not. No
+A whole plugin start with a canary behind the walls, judged like any other, at the strongest level that stands. No
 version is ever compared.
 """
 
@@ -12,20 +11,14 @@ import contextlib
 import errno
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from pp_host.errors import WallMissing
 from pp_host.limits import LIMITS
-from pp_host.sandbox import attest, launch, walls
-from pp_host.sandbox.plan import SandboxPlan
-
-_STANDALONE: Final = ("landlock", "seccomp")
-_LET_THROUGH: Final = 255
+from pp_host.sandbox import attest, launch
+from pp_host.sandbox.plan import LEVELS, SandboxPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +32,34 @@ class Wall:
 
 
 def probe() -> tuple[str, tuple[Wall, ...]]:
-    """The level that plugins can have here, "L3" or "L0", and each wall; takes up to a second."""
-    try:
-        standing, selfcheck = asyncio.run(_start_canary())
-    except WallMissing as missing:
-        broken = Wall(missing.wall, ok=False, proof=missing.why, remedy=missing.hint)
-        alone = [_try_alone(wall) for wall in _STANDALONE if wall != missing.wall and sys.platform == "linux"]
-        return "L0", (broken, *alone)
-    return "L3", tuple(Wall(name, ok=True, proof=_proof(name, selfcheck), remedy="") for name in standing)
+    """The strongest level that plugins can have here, "L0" for none, and each wall; takes up to a second.
+
+    A wall of a stronger level that cannot be built comes first.
+    """
+    broken: dict[str, Wall] = {}
+    for level in LEVELS:
+        try:
+            standing, selfcheck = asyncio.run(_start_canary(level))
+        except WallMissing as missing:
+            broken[missing.wall] = Wall(missing.wall, ok=False, proof=missing.why, remedy=missing.hint)
+            continue
+        stand = (Wall(name, ok=True, proof=_proof(name, selfcheck), remedy="") for name in standing)
+        return level, (*broken.values(), *stand)
+    return "L0", tuple(broken.values())
 
 
-async def _start_canary() -> tuple[tuple[str, ...], dict[str, int]]:
-    jailed = await launch.launch(_canary_plan(), timeout_seconds=LIMITS.wire.handshake_seconds)
+async def _start_canary(level: str) -> tuple[tuple[str, ...], dict[str, int]]:
+    jailed = await launch.launch(_canary_plan(level), timeout_seconds=LIMITS.wire.handshake_seconds)
     with _ended(jailed):
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(LIMITS.wire.handshake_seconds):
             selfcheck = json.loads(await loop.sock_recv(jailed.rpc, LIMITS.sandbox.control_message_bytes))
-        return attest.attest(jailed.pid, "L3", selfcheck), selfcheck
+        return attest.attest(jailed.pid, level, selfcheck), selfcheck
 
 
-def _canary_plan() -> SandboxPlan:
+def _canary_plan(level: str) -> SandboxPlan:
     return SandboxPlan.within_limits(
-        "L3",
+        level,
         packages=(Path(__file__).with_name("canary.py"),),
         preload=("canary",),
         entry="canary:main",
@@ -82,21 +81,12 @@ def _ended(jailed: launch.Jailed) -> Iterator[None]:
         os.close(jailed.stderr)
 
 
-def _try_alone(wall: str) -> Wall:
-    tried = subprocess.run(launch.command("trial", repr(wall)), env={}, capture_output=True, check=False)
-    number = tried.returncode
-    if number == 0:
-        return Wall(wall, ok=True, proof="holds on its own", remedy="")
-    why = "lets through what it should refuse" if number == _LET_THROUGH else _name(number)
-    return Wall(wall, ok=False, proof=why, remedy=walls.missing(wall, number, why).hint)
-
-
 def _proof(name: str, selfcheck: dict[str, int]) -> str:
+    if name not in selfcheck:
+        return "seen from outside"
     if name in attest.ATTEMPTS["L3"]:
         return f"tried inside, {_name(selfcheck[name])}"
-    if name in attest.READINGS["L3"]:
-        return f"read inside, {selfcheck[name]}"
-    return "seen from outside"
+    return f"read inside, {selfcheck[name]}"
 
 
 def _name(number: int) -> str:

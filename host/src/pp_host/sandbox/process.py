@@ -10,7 +10,7 @@ import sys
 from typing import Final
 
 from pp_host.sandbox import abi
-from pp_host.sandbox.plan import CONTROL_FD, RPC_FD, RULESET_FD, Cell
+from pp_host.sandbox.plan import CONTROL_FD, PROC_FD, RPC_FD, RULESET_FD, ZYGOTE_FD, SandboxPlan
 
 GO: Final = b"go"
 
@@ -23,12 +23,24 @@ _MDWE_REFUSE_EXEC_GAIN: Final = 1
 _ABOVE_THE_PLACES: Final = 16
 
 
-def place_fds(rpc_fd: int, control_fd: int) -> None:
-    """Move the two inherited sockets to their fixed numbers, whatever numbers they came with."""
-    sources = [fcntl.fcntl(fd, fcntl.F_DUPFD, _ABOVE_THE_PLACES) for fd in (rpc_fd, control_fd)]
-    for source, place in zip(sources, (RPC_FD, CONTROL_FD), strict=True):
-        os.dup2(source, place)
-    os.closerange(CONTROL_FD + 1, max(*sources, rpc_fd, control_fd) + 1)
+def place_in_zygote(control_fd: int) -> None:
+    """Move what the zygote needs to fixed numbers, and keep those taken that its children use."""
+    control = fcntl.fcntl(control_fd, fcntl.F_DUPFD, _ABOVE_THE_PLACES)
+    for place in (RPC_FD, CONTROL_FD, RULESET_FD, PROC_FD):
+        os.dup2(0, place)
+    os.dup2(control, ZYGOTE_FD)
+    os.closerange(PROC_FD + 1, control + 1)
+    proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
+    os.dup2(proc, PROC_FD)
+    os.close(proc)
+
+
+def place_in_child(rpc_fd: int, control_fd: int, stdout: int, stderr: int) -> None:
+    """All four arrived above the fixed numbers, since those are taken."""
+    os.dup2(rpc_fd, RPC_FD)
+    os.dup2(control_fd, CONTROL_FD)
+    os.dup2(stdout, 1)
+    os.dup2(stderr, 2)
 
 
 def end_with_host() -> None:
@@ -41,26 +53,32 @@ def signal_at_parents_end() -> int:
     return int.from_bytes(number, sys.byteorder)
 
 
-def end_with_parent(_: Cell) -> None:
+def await_go(control_fd: int) -> None:
+    """A host that has ended shows as EOF here."""
+    if os.read(control_fd, len(GO)) != GO:
+        os._exit(1)
+
+
+def end_with_parent(_: SandboxPlan) -> None:
     """The signal is tied to the host's thread that started the launcher.
 
     In a new pid namespace getppid() is 0, so a host that died before the signal was armed shows as EOF here.
     """
     end_with_host()
-    if os.read(CONTROL_FD, len(GO)) != GO:
-        os._exit(0)
+    await_go(CONTROL_FD)
 
 
-def new_session(_: Cell) -> None:
+def new_session(_: SandboxPlan) -> None:
     os.setsid()
 
 
-def keep_only_rpc_fd(_: Cell) -> None:
+def keep_only_rpc_fd(plan: SandboxPlan) -> None:
     """Besides stdio: the control socket and the Landlock ruleset stay until the steps that use them up."""
-    abi.call("close_range", RULESET_FD + 1, 0xFFFF_FFFF, 0)
+    first = RULESET_FD if plan.level == "L1" else RULESET_FD + 1
+    abi.call("close_range", first, 0xFFFF_FFFF, 0)
 
 
-def no_new_privs(_: Cell) -> None:
+def no_new_privs(_: SandboxPlan) -> None:
     forbid_gaining_privileges()
 
 
@@ -69,12 +87,17 @@ def forbid_gaining_privileges() -> None:
     abi.prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
-def undumpable(_: Cell) -> None:
+def dumpable() -> None:
+    """Changing ids made the zygote undumpable, which would keep its children from writing their own id maps."""
+    abi.prctl(_PR_SET_DUMPABLE, 1)
+
+
+def undumpable(_: SandboxPlan) -> None:
     """No core, and no way in for ptrace or /proc/PID/mem from another process of the same user."""
     abi.prctl(_PR_SET_DUMPABLE, 0)
 
 
-def deny_write_exec(_: Cell) -> None:
+def deny_write_exec(_: SandboxPlan) -> None:
     """Kernels before 6.3 lack this switch; seccomp refuses executable memory on every kernel (policy.py)."""
     try:
         abi.prctl(_PR_SET_MDWE, _MDWE_REFUSE_EXEC_GAIN)

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import ctypes
+import errno
+import os
+from functools import cache
 from typing import Final
 
-from pp_host.sandbox import abi
-from pp_host.sandbox.plan import Cell
+from pp_host.sandbox import abi, policy, syscalls
+from pp_host.sandbox.plan import SandboxPlan
 
 _SET_MODE_FILTER: Final = 1
 _FLAG_TSYNC: Final = 1
+_FLAG_NEW_LISTENER: Final = 1 << 3
+_FLAG_TSYNC_ESRCH: Final = 1 << 4
+_LISTENING: Final = _FLAG_TSYNC | _FLAG_TSYNC_ESRCH | _FLAG_NEW_LISTENER
+_UNHEARD: Final = (
+    errno.EINVAL,
+    errno.EBUSY,
+)  # Linux before 5.7; somebody outside listens to a filter of their own
 _INSTRUCTION_BYTES: Final = 8
+_PR_GET_SECCOMP: Final = 21
+_NO_FILTER: Final = 0
 
 
 class _Program(ctypes.Structure):
@@ -19,12 +31,35 @@ class _Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
 
 
-def install(cell: Cell) -> None:
-    load(cell.filter_program)
+@cache
+def filter_program(level: str, own: int, *, tmp: bool, told: bool) -> bytes:
+    fatal = policy.TELL if told else policy.KILL
+    return policy.program(syscalls.native(), tmp=tmp, level=level, own=own, fatal=fatal)
+
+
+def install(plan: SandboxPlan) -> int | None:
+    """A descriptor that hears of fatal calls, where the plan wants one and the machine can; else they kill.
+
+    A container's own filter would answer first where it refuses a call, and the host never hear of it; nothing answers
+    before a kill.
+    """
+    own, tmp = os.getpid(), plan.tmp_mb > 0
+    if plan.told and abi.prctl(_PR_GET_SECCOMP) == _NO_FILTER:
+        try:
+            return _enforce(filter_program(plan.level, own, tmp=tmp, told=True), _LISTENING)
+        except OSError as error:
+            if error.errno not in _UNHEARD:
+                raise
+    load(filter_program(plan.level, own, tmp=tmp, told=False))
+    return None
 
 
 def load(filter_program: bytes) -> None:
-    program = _Program(len(filter_program) // _INSTRUCTION_BYTES, filter_program)
-    out_of_step = abi.call("seccomp", _SET_MODE_FILTER, _FLAG_TSYNC, bytes(program))
+    out_of_step = _enforce(filter_program, _FLAG_TSYNC)
     if out_of_step:
         raise OSError(0, f"thread {out_of_step} could not take the filter")
+
+
+def _enforce(filter_program: bytes, flags: int) -> int:
+    program = _Program(len(filter_program) // _INSTRUCTION_BYTES, filter_program)
+    return abi.call("seccomp", _SET_MODE_FILTER, flags, bytes(program))

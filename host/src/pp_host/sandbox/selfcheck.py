@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from pp_host.sandbox import abi, capabilities, process
-from pp_host.sandbox.plan import HOSTNAME, LIBRARY, RPC_FD
+from pp_host.sandbox.plan import HOSTNAME, RPC_FD
 
 _PR_GET_DUMPABLE: Final = 3
 _PR_GET_SECCOMP: Final = 21
@@ -40,7 +40,7 @@ ATTEMPTS: Final[Mapping[str, Callable[[], object]]] = {
     "list_processes": lambda: os.scandir("/proc").close(),
     "list_root": lambda: os.scandir("/").close(),  # it is there and readable: only Landlock says no
     "write_root": lambda: _create("/x"),
-    "write_library": lambda: _create(f"{LIBRARY}/x"),
+    "write_library": lambda: _create(os.__file__ + ".x"),
     "internet_socket": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM).close(),
     "unix_socket": lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).close(),
     "datagram_pair": lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM),
@@ -55,6 +55,7 @@ READINGS: Final[Mapping[str, Callable[[], int]]] = {
     "user_id": os.getuid,
     "group_id": os.getgid,
     "capabilities": capabilities.held,
+    "bounding_capabilities": capabilities.within_bounds,
     "no_new_privs": lambda: abi.prctl(_PR_GET_NO_NEW_PRIVS),
     "seccomp_mode": lambda: abi.prctl(_PR_GET_SECCOMP),
     "dumpable": lambda: abi.prctl(_PR_GET_DUMPABLE),

@@ -67,6 +67,11 @@ AARCH64: Final = Architecture(audit=0xC000_00B7, numbers=_column(2))
 _BY_MACHINE: Final = {"x86_64": X86_64, "aarch64": AARCH64}
 
 
+def name(number: int) -> str:
+    """What this machine calls the number, as far as the walls have a name for it."""
+    return next((each for each, own in native().numbers.items() if own == number), f"call {number}")
+
+
 def native() -> Architecture:
     """The architecture of this process; raises Refused where the walls have no table for it."""
     machine = os.uname().machine

@@ -13,13 +13,9 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import anyio
-import msgspec
-import pluggy
-import pp_sdk
 from msgspec import Raw, Struct
 from pp_sdk.memfd import seal
 from pp_sdk.wire import messages
@@ -39,9 +35,10 @@ from pp_host.errors import (
 )
 from pp_host.limits import LIMITS
 from pp_host.sandbox.attest import attest
-from pp_host.sandbox.launch import Jailed, end_child, launch
-from pp_host.sandbox.plan import SandboxPlan
+from pp_host.sandbox.fatal import fatal_call
+from pp_host.sandbox.launch import Jailed, Launch, end_child, launch
 from pp_host.supervisor.life import Outcome
+from pp_host.supervisor.room import plan_of
 from pp_host.supervisor.spec import PluginSpec
 from pp_host.supervisor.stdio import StdioDrain
 from pp_host.supervisor.watch import Phase, Watch
@@ -105,13 +102,21 @@ class PluginProcess:
         )
         self._spawn(self._watch.run(lambda: self._phase))
         loop.add_reader(jailed.pidfd, self._died)
+        if jailed.listener is not None:
+            loop.add_reader(jailed.listener, self._heard_of_a_fatal_call, jailed.listener)
 
     @classmethod
     async def start(
-        cls, spec: PluginSpec, answering: Answering, on_line: Callable[[str], None], *, now: int
+        cls,
+        spec: PluginSpec,
+        answering: Answering,
+        on_line: Callable[[str], None],
+        *,
+        now: int,
+        launch: Launch = launch,
     ) -> PluginProcess:
         """Launch, attest, hand over the code, configure. HostError says what went wrong; nothing is left behind."""
-        jailed = await launch(_plan(spec), timeout_seconds=LIMITS.wire.handshake_seconds)
+        jailed = await launch(plan_of(spec), timeout_seconds=LIMITS.wire.handshake_seconds)
         try:
             process = cls(spec, jailed, answering, on_line)
         except BaseException:  # nobody has it yet
@@ -257,6 +262,13 @@ class PluginProcess:
         except RecordError as error:  # the session stops at its next entry; nobody need be heard until then
             self.end(Outcome.OK, str(error))
 
+    def _heard_of_a_fatal_call(self, listener: int) -> None:
+        asyncio.get_running_loop().remove_reader(
+            listener
+        )  # one is enough, and a dead process is readable for ever
+        if (name := fatal_call(listener)) is not None:
+            self.end(Outcome.VIOLATION, f"made a system call that no plugin may make: {name}")
+
     def _flooded(self) -> None:
         self.end(
             Outcome.LIMIT, f"more than {LIMITS.process.stdout_bytes_per_minute} bytes of output a minute"
@@ -281,6 +293,9 @@ class PluginProcess:
         loop.remove_reader(self._jailed.pidfd)
         result = os.waitid(os.P_PIDFD, self._jailed.pidfd, os.WEXITED)
         os.close(self._jailed.pidfd)
+        if self._jailed.listener is not None:
+            loop.remove_reader(self._jailed.listener)
+            os.close(self._jailed.listener)
         for pipe in self._pipes:
             pipe.close()
         self._channel.close()
@@ -303,7 +318,7 @@ class PluginProcess:
             )
         if status == signal.SIGSYS:
             return Ending(
-                Outcome.VIOLATION, "made a system call that no plugin may make (SIGSYS)", signal=status
+                Outcome.VIOLATION, "made a system call that no plugin may make: SIGSYS", signal=status
             )
         return Ending(Outcome.SIGNALED, f"ended by {signal.Signals(status).name}", signal=status)
 
@@ -311,15 +326,3 @@ class PluginProcess:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _plan(spec: PluginSpec) -> SandboxPlan:
-    return SandboxPlan.within_limits(
-        spec.level,
-        packages=tuple(Path(str(module.__file__)).parent for module in (pp_sdk, msgspec, pluggy)),
-        preload=("pp_sdk.runner",),
-        entry="pp_sdk.runner:main",
-        memory_mb=spec.memory_mb,
-        tmp_mb=spec.tmp_mb,
-        hash_seed=spec.seed,
-    )

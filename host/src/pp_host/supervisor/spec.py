@@ -18,6 +18,7 @@ class PluginSpec:
 
     venues: those whose markets it may see, None for all; none of them without market.read.
     wall_seconds bound a call without the time it waits on the host, outer_seconds with it.
+    hash_seed: the run's, by which sets are ordered in each of its plugins; seed: this plugin's own randomness.
     brief: the run's, for a strategy and for agents; None when the run has no strategy.
     account: the precision of account.read, or None; events: what an output is told, or None when it may hear nothing.
     """
@@ -30,6 +31,7 @@ class PluginSpec:
     hooks: tuple[HookName, ...]
     config: Mapping[str, Any]
     seed: int
+    hash_seed: int
     grant: str
     level: str
     venues: frozenset[str] | None

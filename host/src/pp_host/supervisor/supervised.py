@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from pp_host.errors import HostError, PluginGone, PluginTimeout, PluginUnstarted, PluginViolation, WallMissing
 from pp_host.ports import Clock, Record
+from pp_host.sandbox.launch import Launch, launch
 from pp_host.supervisor.life import RESTARTABLE, TRANSITIONS, Happening, Life, Outcome, Patience
 from pp_host.supervisor.process import Answering, Ending, PluginProcess
 from pp_host.supervisor.spec import PluginSpec
@@ -33,6 +34,7 @@ class Supervised:
         desk: Callable[[PluginSpec], Answering],
         on_change: Callable[[Supervised], None],
         on_line: Callable[[str, str], None],
+        launch: Launch = launch,
     ) -> None:
         self.spec = spec
         self.life = Life.NEW
@@ -50,6 +52,7 @@ class Supervised:
         self._desk = desk
         self._on_change = on_change
         self._on_line = on_line
+        self._launch = launch
         self._patience = Patience()
         self._process: PluginProcess | None = None
         self._starting = anyio.CancelScope()
@@ -93,6 +96,7 @@ class Supervised:
                     self._desk(self.spec),
                     lambda line: self._on_line(self.spec.ref.id, line),
                     now=self._clock.now(),
+                    launch=self._launch,
                 )
         except HostError as error:
             self.pid, self.trouble = 0, error
@@ -122,6 +126,7 @@ class Supervised:
             "walls": list(process.walls),
             "pid": process.pid,
             "seed": self.spec.seed,
+            "hash_seed": self.spec.hash_seed,
         }
 
     def _ended(self, ending: Ending) -> Ending:

@@ -1,6 +1,7 @@
 """Looks at a running process from outside: memory held, processor time used during a call.
 
-RLIMIT_AS bounds what a plugin can map; this bounds what it holds and burns, by looking. It is a sampling watch: what
+RLIMIT_AS bounds what a plugin can map, RLIMIT_NPROC its threads where it has a user namespace of its own; this bounds
+what it holds and burns, and its threads everywhere, by looking. It is a sampling watch: what
 happens between two looks is bounded by the rlimits alone.
 """
 
@@ -42,6 +43,7 @@ class Watch:
             await anyio.sleep(LIMITS.process.watch_seconds)
             try:
                 held = self._process.memory_info().rss
+                threads = self._process.num_threads()
                 times = self._process.cpu_times()
             except psutil.NoSuchProcess:
                 return
@@ -51,6 +53,9 @@ class Watch:
             used = times.user + times.system
             if held > self._memory:
                 self._over(f"memory: holds {held // MIB} MB of {self._memory // MIB} MB")
+                return
+            if threads > LIMITS.process.processes:
+                self._over(f"threads: {threads} of {LIMITS.process.processes}")
                 return
             now = phase()
             if now != watched or not now.calls:
