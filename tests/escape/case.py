@@ -7,7 +7,6 @@ says. Where there is no safe control, the row says why.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -40,21 +39,6 @@ class Holding:
     __hash__ = None  # type: ignore[assignment]
 
 
-NAMELESS = "made a system call that no plugin may make (SIGSYS)"  # where the filter kills by itself
-
-
-@dataclass(frozen=True, eq=False)
-class Naming:
-    """Equal to the record's words about a forbidden call, which name it when the host was told its number."""
-
-    call: str
-
-    def __eq__(self, other: object) -> bool:
-        return other == NAMELESS or self.call in re.findall(r"\w+", str(other))
-
-    __hash__ = None  # type: ignore[assignment]
-
-
 def refused(number: str) -> Answer:
     """It came back with this errno, and the process lives."""
     return {"errno": number}
@@ -76,7 +60,7 @@ def ends(signal: str) -> Answer:
 
 def fatal(call: str) -> Answer:
     """The process was ended for this call before it happened, and the record says so."""
-    return {"violation": Naming(call)}
+    return {"violation": f"made a system call that no plugin may make: {call}"}
 
 
 WORKS = gets(Anything())
@@ -109,11 +93,17 @@ class Case:
     plan: Mapping[str, int] = field(default_factory=dict)  # what differs from the usual plan
 
     def expected(self, level: str) -> Answer:
-        answer = self.at_l2 if level == "L2" and self.at_l2 is not None else self.inside
-        return self.control.answer if answer is LEAKS else answer
+        answer = self._told(level)
+        if answer is LEAKS:
+            return self.control.answer
+        # the kernel ends it by itself: a host that is confined cannot be told of calls
+        return fatal("SIGSYS") if level == "L2" and "violation" in answer else answer
 
     def leaks(self, level: str) -> bool:
-        return (self.at_l2 if level == "L2" and self.at_l2 is not None else self.inside) is LEAKS
+        return self._told(level) is LEAKS
+
+    def _told(self, level: str) -> Answer:
+        return self.at_l2 if level == "L2" and self.at_l2 is not None else self.inside
 
 
 def soft(name: str, attack: tuple[Any, ...], inside: str, at_l2: str = "", **control: Any) -> Case:

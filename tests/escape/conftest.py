@@ -17,7 +17,7 @@ from tests.escape.programs import Program
 from tests.escape.stage import Stage, changed
 from tests.escape.tally import PROPERTY
 
-LEVELS = ("L3",)
+LEVELS = ("L3", "L2")
 SECONDS = 5
 
 
@@ -51,7 +51,7 @@ def wardens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 
 
 @pytest.fixture(scope="session")
-def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stage]]:
+def stages() -> Iterator[Callable[..., Stage]]:
     """stages("whole") has to stay so; stages("harmed", anew=True) replaces one that was."""
     made: dict[str, Stage] = {}
 
@@ -59,7 +59,7 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., S
         if anew:
             made.pop(name).close()
         if name not in made:
-            made[name] = Stage(tmp_path_factory.mktemp(name))
+            made[name] = Stage()
         return made[name]
 
     yield of

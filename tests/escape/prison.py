@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pp_host.limits import LIMITS
-from pp_host.sandbox.launch import Jailed, launch
+from pp_host.sandbox.launch import Jailed, Launch, launch
 from pp_host.sandbox.plan import SandboxPlan
 
 ATTACKS = Path(__file__).with_name("attacks")
@@ -66,9 +66,9 @@ class Prisoner:
 
 
 @contextlib.contextmanager
-def imprisoned(**changes: Any) -> Iterator[Prisoner]:
+def imprisoned(start: Launch = launch, **changes: Any) -> Iterator[Prisoner]:
     """One attacker, with a plan that differs from the usual one by `changes`."""
-    jailed = asyncio.run(launch(replace(PLAN, **changes), timeout_seconds=SECONDS))
+    jailed = asyncio.run(_started(start, replace(PLAN, **changes)))
     jailed.rpc.settimeout(SECONDS)
     try:
         yield Prisoner(jailed)
@@ -78,3 +78,7 @@ def imprisoned(**changes: Any) -> Iterator[Prisoner]:
         os.waitpid(jailed.pid, 0)
         for fd in (jailed.pidfd, jailed.stdout, jailed.stderr):
             os.close(fd)
+
+
+async def _started(start: Launch, plan: SandboxPlan) -> Jailed:
+    return await start(plan, timeout_seconds=SECONDS)

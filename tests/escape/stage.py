@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -33,11 +34,12 @@ LIMITS = [kind for name, kind in vars(resource).items() if name.startswith("RLIM
 
 
 class Stage:
-    """Made in `folder`, which is its own."""
+    """In a folder of its own that everybody may enter: what keeps an attack out is not its mode."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         self._ends = contextlib.ExitStack()
-        self.folder = folder
+        folder = self.folder = Path(self._ends.enter_context(tempfile.TemporaryDirectory(prefix="pp-stage-")))
+        folder.chmod(0o755)
         self.secret = folder / "wallet.key"
         self.secret.write_text(SECRET)
         self.secret.chmod(0o600)
@@ -92,15 +94,16 @@ class Stage:
     def _victim_state(self) -> object:
         code = self._victim.poll()
         if code is None:
-            return _process(self.victim)
+            with contextlib.suppress(ProcessLookupError):
+                return _process(self.victim)
+            code = self._victim.wait()
         return signal.Signals(-code).name if code < 0 else code
 
     def _victim_memory(self) -> object:
-        if self._victim.poll() is not None:
-            return None
-        with open(f"/proc/{self.victim}/mem", "rb", 0) as memory:
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError), open(f"/proc/{self.victim}/mem", "rb", 0) as memory:
             memory.seek(self.address)
             return memory.read(len(SECRET)).decode()
+        return None
 
     def close(self) -> None:
         self._ends.close()

@@ -19,6 +19,7 @@ from pp_host.model import PluginRef
 from pp_host.record.log import Record
 from pp_host.record.note import generate_key
 from pp_host.record.reader import RecordReader
+from pp_host.sandbox.launch import Launcher
 from pp_host.supervisor.life import Life
 from pp_host.supervisor.spec import PluginSpec
 from pp_host.supervisor.supervised import Supervised
@@ -78,7 +79,9 @@ class Desk:
         raise PluginViolation(method)
 
 
-async def ending(place: Place, level: str, group: str, name: str, arguments: list[Any]) -> dict[str, Any]:
+async def ending(
+    place: Place, launcher: Launcher, level: str, group: str, name: str, arguments: list[Any]
+) -> dict[str, Any]:
     """What came back, or else the plugin.exit of the record."""
     spec = _spec(level, json.dumps([group, name, arguments]))
     fell = anyio.Event()
@@ -87,7 +90,7 @@ async def ending(place: Place, level: str, group: str, name: str, arguments: lis
         if one.life in (Life.QUARANTINED, Life.BACKOFF):
             fell.set()
 
-    plugin = Supervised(spec, place.journal, SystemClock(), lambda _: Desk(), changed, lambda *_: None)
+    plugin = Supervised(spec, place.journal, SystemClock(), lambda _: Desk(), changed, lambda *_: None, launcher.launch)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(plugin.live)
         await plugin.tried.wait()
@@ -128,6 +131,7 @@ def _spec(level: str, attack: str) -> PluginSpec:
         hooks=("decide",),
         config={"attack": attack},
         seed=7,
+        hash_seed=7,
         grant="",
         level=level,
         venues=None,

@@ -46,14 +46,14 @@ CASES = [
     soft("barriers on every processor", ("barrier",), "EPERM"),
     soft("a key of protection", ("protection_key",), "EPERM"),
     soft("a call without a name", ("unknown", 9999), "EPERM", answer=refused("ENOSYS")),
-    killed("a negative call", ("unknown", -1), "x32", answer=refused("ENOSYS")),
+    killed("a negative call", ("unknown", -1), "SIGSYS", answer=refused("ENOSYS")),
     soft("a setting of the kernel", ("writes", "/proc/sys/net/ipv4/ip_forward"), "ENOENT", "EACCES", fresh=True),
     soft("another device", ("opens", "/dev/zero"), "ENOENT", "EACCES"),
     soft("kernel's messages by device", ("opens", "/dev/kmsg"), "ENOENT", "EACCES", root_only="a device of root's"),
 ]
 if os.uname().machine == "x86_64":
     CASES += [
-        killed("the second set of numbers", ("other_numbers",), "x32", answer=refused("ENOSYS")),
+        killed("the second set of numbers", ("other_numbers",), "SIGSYS", answer=refused("ENOSYS")),
         soft("the 32-bit calls", ("older_numbers",), "EPERM", answer=gets(True)),
         killed("segments", ("segments",), "modify_ldt"),
         killed("the ports", ("plain", "iopl", 3), "iopl", none=PROCESSOR),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+from pp_host.sandbox.launch import Launcher
 
 from tests.escape import confinement, stranger
 from tests.escape.prison import Prisoner, imprisoned
@@ -22,6 +23,7 @@ class Warden:
     def __init__(self, level: str, folder: Path) -> None:
         self._level = level
         self._record = stranger.Place(folder)
+        self._launcher = Launcher()
         self._cells = contextlib.ExitStack()
         self._prisoners: dict[str, Prisoner] = {}
 
@@ -29,9 +31,9 @@ class Warden:
         self, group: str, name: str, arguments: list[Any], changes: dict[str, Any], how: str
     ) -> dict[str, Any]:
         if how == "recorded":
-            return anyio.run(stranger.ending, self._record, self._level, group, name, arguments)
+            return anyio.run(stranger.ending, self._record, self._launcher, self._level, group, name, arguments)
         if how == "alone":
-            with imprisoned(level=self._level, **changes) as prisoner:
+            with imprisoned(self._launcher.launch, level=self._level, **changes) as prisoner:
                 return prisoner.tries(group, name, *arguments)
         return self._shared(group, name, arguments, changes)
 
@@ -39,7 +41,7 @@ class Warden:
         """One process for all attacks of a group that must fail softly; one that did not is replaced."""
         key = json.dumps([group, changes])
         if key not in self._prisoners:
-            cell = imprisoned(level=self._level, **changes)
+            cell = imprisoned(self._launcher.launch, level=self._level, **changes)
             self._prisoners[key] = self._cells.enter_context(cell)
         answer = self._prisoners[key].tries(group, name, *arguments)
         if {"signal", "status"} & answer.keys():
@@ -48,11 +50,13 @@ class Warden:
 
     def close(self) -> None:
         self._cells.close()
+        self._launcher.close()
         self._record.close()
 
 
 def main(level: str, folder: str) -> None:
     if level == "L2":
+        confinement.open_python()
         confinement.withhold_namespaces()
     with contextlib.closing(Warden(level, Path(folder))) as warden:
         for line in sys.stdin:

@@ -79,8 +79,6 @@ _AF_UNIX: Final = 1
 _SOCK_STREAM: Final = 1
 _SOCK_FLAGS: Final = 0o2004000  # SOCK_CLOEXEC | SOCK_NONBLOCK
 _AT_EMPTY_PATH: Final = 0x1000
-# Nothing that makes the kernel signal somebody: F_SETOWN, F_SETSIG, F_NOTIFY, leases.
-_FCNTL: Final = (0, 1, 2, 3, 4, 5, 6, 7, 9, 36, 37, 38, 1030, 1032, 1034)
 _INT: Final = 0xFFFF_FFFF  # the kernel reads the low half of an `int` argument and ignores the rest
 _POINTER: Final = 0xFFFF_FFFF_FFFF_FFFF
 _TTY_AND_FLAGS: Final = (
@@ -91,8 +89,7 @@ _TTY_AND_FLAGS: Final = (
     0x5450,
     0x5451,
 )  # TCGETS TIOCGWINSZ FIONREAD FIONBIO FION/CLEX
-# DUPFD, GETFD, SETFD, GETFL, SETFL, DUPFD_CLOEXEC, GET_SEALS
-_FCNTL: Final = (0, 1, 2, 3, 4, 1030, 1034)
+_FCNTL: Final = (0, 1, 2, 3, 4, 1030, 1032, 1034)  # DUPFD, GET/SETFD, GET/SETFL, DUPFD_CLOEXEC, GETPIPE_SZ, GET_SEALS
 _SOL_SOCKET: Final = 1
 _SOCKET_READS: Final = (3, 4, 7, 8, 38, 39)  # TYPE ERROR SNDBUF RCVBUF PROTOCOL DOMAIN
 _PRCTL_READS: Final = (2, 3, 16, 21, 23, 39, 66)  # PDEATHSIG DUMPABLE NAME SECCOMP CAPBSET NO_NEW_PRIVS MDWE
@@ -133,7 +130,6 @@ FILTERED: Final[Mapping[str, tuple[Require, ...]]] = {
     ),
     "mmap": (Require(2, _PROT_EXEC, (0,), refuse(errno.EPERM)),),
     "mprotect": (Require(2, _PROT_EXEC, (0,), refuse(errno.EPERM)),),
-    "fcntl": (Require(1, _INT, _FCNTL, refuse(errno.EPERM)),),
     "tgkill": (Require(0, _INT, (SELF,), refuse(errno.EPERM)),),
     "ioctl": (Require(1, _INT, _TTY_AND_FLAGS, refuse(errno.ENOTTY)),),
     "prctl": (Require(0, _INT, _PRCTL_READS + _PRCTL_NAMES, refuse(errno.EPERM)),),
