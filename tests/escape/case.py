@@ -91,6 +91,7 @@ class Case:
     at_l2: Answer | None = None  # where that level differs
     control: Control = Control()
     plan: Mapping[str, int] = field(default_factory=dict)  # what differs from the usual plan
+    alone: bool = False  # in a process that no other attack was tried in
 
     def expected(self, level: str) -> Answer:
         answer = self._told(level)

@@ -88,7 +88,7 @@ def attempt(
     def run() -> None:
         stage = stages("whole")
         before = stage.state(warden.pid)
-        inside = warden.asks(group, *_aimed(case.attack, stage), dict(case.plan), _how(case.expected(level)))
+        inside = warden.asks(group, *_aimed(case.attack, stage), dict(case.plan), _how(case, level))
         harm = changed(before, stage.state(warden.pid))
         if harm:
             stages("whole", anew=True)
@@ -102,10 +102,11 @@ def attempt(
     return run
 
 
-def _how(expected: Answer) -> str:
+def _how(case: Case, level: str) -> str:
+    expected = case.expected(level)
     if "violation" in expected:
         return "recorded"
-    return "alone" if {"signal", "status"} & expected.keys() else "shared"
+    return "alone" if case.alone or {"signal", "status"} & expected.keys() else "shared"
 
 
 def _aimed(attack: tuple[Any, ...], stage: Stage) -> tuple[str, list[Any]]:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 HERE = Path(__file__).parent
 TOP = HERE.parents[1]
 MARK = "PP_MARK_OF_THE_HOST"
-OUTSIDE = "import sys; sys.path.insert(0, {folder!r}); from attacks import agent; agent.serve_outside()"
+OUTSIDE = "import sys; sys.path += {folders!r}; from attacks import agent; agent.serve_outside()"
 
 
 class Program:
@@ -37,7 +38,9 @@ class Program:
 @contextlib.contextmanager
 def outside() -> Iterator[Program]:
     """No walls: a bare Python with the attacks, and something in its environment worth finding."""
-    with _running([sys.executable, "-P", "-S", "-c", OUTSIDE.format(folder=str(HERE))], {MARK: "secret"}) as program:
+    folders = [str(HERE), str(TOP / "host/src"), sysconfig.get_path("purelib")]
+    command = [sys.executable, "-P", "-S", "-c", OUTSIDE.format(folders=folders)]
+    with _running(command, {MARK: "secret"}) as program:
         yield program
 
 

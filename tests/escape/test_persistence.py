@@ -1,0 +1,78 @@
+"""To be there again: where others start things, and in what the next process finds."""
+
+import asyncio
+import contextlib
+import os
+
+import pytest
+from pp_host.sandbox.launch import Launcher
+
+from tests.escape.case import gets, soft
+from tests.escape.prison import imprisoned
+
+PLACES = {
+    "a shell's start": ".bashrc",
+    "a login's key": ".ssh/authorized_keys",
+    "a desktop's start": ".config/autostart/x.desktop",
+    "a service": ".config/systemd/user/x.service",
+    "Python's start": ".local/lib/python3/site-packages/x.pth",
+    "Python's customs": ".local/lib/python3/site-packages/usercustomize.py",
+}
+
+CASES = [
+    *(
+        soft(name, ("leave", f"{{inner}}/{place}"), "EPERM", "EPERM" if "/" in place else "EACCES", changes="folder")
+        for name, place in PLACES.items()
+    ),
+]
+
+
+def test_attack(attempt):
+    attempt()
+
+
+@pytest.fixture
+def siblings():
+    """Two of one zygote, the second made after the first was asked to do its worst."""
+    with contextlib.closing(Launcher()) as launcher, contextlib.ExitStack() as cells:
+        yield lambda: cells.enter_context(imprisoned(launcher.launch))
+
+
+def test_what_one_changes_the_next_does_not_find(siblings):
+    first = siblings()
+    assert first.tries("persistence", "poison_module") == gets(True)
+    assert first.tries("persistence", "poison_path") == gets(True)
+    assert first.tries("persistence", "is_poisoned") == gets(True)
+    second = siblings()
+    assert second.tries("persistence", "is_poisoned") == gets(False)
+    assert "/tmp" not in second.tries("persistence", "search_path")["value"]
+
+
+def test_siblings_do_not_share_their_chance(siblings):
+    (first, first_bytes), (second, second_bytes) = (siblings().tries("persistence", "chance")["value"] for _ in range(2))
+    assert first != second
+    assert first_bytes != second_bytes
+
+
+def test_what_is_left_in_tmp_is_gone_with_the_process():
+    with imprisoned(tmp_mb=1) as prisoner:
+        assert prisoner.tries("files", "create", "/tmp/left") == gets(1)
+    with imprisoned(tmp_mb=1) as prisoner:
+        assert prisoner.tries("files", "listing", "/tmp") == gets([])
+
+
+@pytest.mark.parametrize("number", [15, 2, 1])
+def test_no_signal_handler_outlives_sigkill(number):
+    with imprisoned() as prisoner:
+        assert prisoner.tries("persistence", "deaf_to", number) == gets(None)
+        os.kill(prisoner.jailed.pid, number)
+        assert prisoner.tries("leaks", "own_pid") == gets(1)
+        os.kill(prisoner.jailed.pid, 9)
+        assert prisoner.ends() == {"signal": "SIGKILL"}
+
+
+def test_a_daemon_thread_does_not_abort_the_end():
+    with imprisoned() as prisoner:
+        assert prisoner.tries("persistence", "daemon_thread") == gets(None)
+        assert prisoner.ends() == {"status": 0}
+        assert prisoner.last_words == ""
