@@ -58,7 +58,7 @@ def running(home):
 def test_sigterm_ends_a_session_in_good_order(running, home):
     host = inside(running)
     plugins = host.children()
-    assert len(plugins) == 3
+    assert len(plugins) == 4  # three plugins, and what bears them
     host.send_signal(signal.SIGTERM)
     out, err = running.communicate(timeout=30)
     assert (running.returncode, "stopping" in err, "Traceback" in err) == (0, True, False)

@@ -22,11 +22,11 @@ NONE = "none"
 def confined(tmp_path):
     """Run `pp WORDS` behind a profile, in altered surroundings, with nothing of the tester's environment."""
 
-    def run(profile, alteration, *words):
+    def run(profile, alteration, *words, program=PP):
         # whoever gets an empty /tmp has no other place to write to
         place = Path("/tmp") if os.geteuid() == 0 or alteration != NONE else tmp_path
         environment = {"PATH": "/usr/bin:/bin", "PP_HOME": str(place / "home"), "TMPDIR": str(place)}
-        command = [sys.executable, HERE / "confined.py", profile, alteration, PP, *words]
+        command = [sys.executable, HERE / "confined.py", profile, alteration, program, *words]
         return subprocess.run(
             list(map(str, command)), capture_output=True, text=True, check=False, timeout=120, env=environment
         )
@@ -52,23 +52,55 @@ def test_a_session_trades_behind_our_profile(confined, alteration):
     assert {plugin["level"] for plugin in result["plugins"]} == {"L3"}
 
 
-def test_behind_what_docker_withholds_the_doctor_refuses_and_names_wall_and_remedy(confined):
+def test_behind_what_docker_withholds_the_doctor_names_wall_and_remedy(confined):
     done = confined(WITHHELD, NONE, "doctor", "--json")
     document = json.loads(done.stdout)
-    assert (done.returncode, done.stderr, document["level"]) == (3, "", "L0")
+    assert (done.returncode, done.stderr, document["level"]) == (3, "", "L2")
     walls = {wall["name"]: wall for wall in document["walls"]}
-    stands = {name: wall["ok"] for name, wall in walls.items()}
-    assert stands == {"namespaces": False, "landlock": True, "seccomp": True}
+    assert [name for name, wall in walls.items() if not wall["ok"]] == ["namespaces"]
     assert walls["namespaces"]["proof"] == "PermissionError: [Errno 1] unshare: Operation not permitted"
     assert "--security-opt seccomp=deploy/seccomp.json" in walls["namespaces"]["remedy"]
 
 
-def test_behind_what_docker_withholds_nothing_runs(confined):
-    done = confined(WITHHELD, NONE, "demo", "--cycles", "1", "--json")
-    assert (done.returncode, done.stdout) == (3, "")
-    error, hint = done.stderr.splitlines()
-    assert "wall namespaces: PermissionError: [Errno 1] unshare" in error
-    assert "deploy/seccomp.json" in hint
+def test_behind_what_docker_withholds_plugins_run_at_the_next_level_and_it_is_said(confined):
+    done = confined(WITHHELD, NONE, "demo", "--cycles", "20", "--json")
+    assert done.returncode == 0
+    assert done.stderr.startswith(
+        "pp: warning: plugins run at level L2, not L3: wall namespaces: PermissionError"
+    )
+    result = json.loads(done.stdout)
+    assert result["fills"] > 0
+    assert {plugin["level"] for plugin in result["plugins"]} == {"L2"}
+
+
+# What is asked for -> what is left without namespaces, and without Landlock as well.
+ASKED = {
+    ("L3", WITHHELD): None,
+    ("L2", WITHHELD): "L2",
+    ("L1", WITHHELD): "L2",
+    ("L2", "without landlock"): None,
+    ("L1", "without landlock"): "L1",
+}
+
+
+@pytest.mark.parametrize(("least", "profile"), ASKED, ids=lambda each: getattr(each, "name", each))
+def test_never_below_the_level_that_is_asked_for(confined, tmp_path, least, profile):
+    level = ASKED[least, profile]
+    if profile != WITHHELD:
+        withheld = json.loads(WITHHELD.read_text())
+        withheld["syscalls"][0]["names"].append("landlock_create_ruleset")
+        profile = tmp_path / "profile.json"
+        profile.write_text(json.dumps(withheld))
+    script = f"""{PP} init >/dev/null && sed -i 's/^min_level = .*/min_level = "{least}"/' $PP_HOME/pp.toml &&
+        grep -q 'min_level = "{least}"' $PP_HOME/pp.toml && exec {PP} run --cycles 1 --json"""
+    done = confined(profile, NONE, "-c", script, program="/bin/sh")
+    if level is None:
+        assert (done.returncode, done.stdout) == (3, "")
+        assert "error: wall namespaces: PermissionError: [Errno 1] unshare" in done.stderr
+        assert "deploy/seccomp.json" in done.stderr.splitlines()[-1]
+    else:
+        assert done.returncode == 0
+        assert {plugin["level"] for plugin in json.loads(done.stdout)["plugins"]} == {level}
 
 
 def test_without_what_it_withholds_all_walls_stand(confined, tmp_path):

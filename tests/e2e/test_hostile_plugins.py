@@ -35,8 +35,8 @@ JUDGED = {
     "sells-air": ("return [wish(side='sell', probability=0.1)]", "nothing_held"),
 }
 FATAL = {
-    "execs": ("os.execve('/bin/sh', ['sh'], {})", "violation", "SIGSYS"),
-    "traces": ("ctypes.CDLL(None).ptrace(0, 0, 0, 0)", "violation", "SIGSYS"),
+    "execs": ("os.execve('/bin/sh', ['sh'], {})", "violation", "no plugin may make: execve"),
+    "traces": ("ctypes.CDLL(None).ptrace(0, 0, 0, 0)", "violation", "no plugin may make: ptrace"),
     "sends-garbage": ("os.write(3, b'\\xff' * 64); return []", "violation", "frame"),
     "forges-reply": ("os.write(3, FORGED); return []", "violation", "not open"),
     "floods-messages": ("while True: log.info('x')", "violation", "more than 4000 lines of log"),

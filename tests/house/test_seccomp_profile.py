@@ -160,11 +160,11 @@ def values(alternatives):
     return {value for ((_, _, value),) in alternatives}
 
 
-def test_namespaces_are_made_in_the_ways_of_the_launcher_and_no_other(allowed):
+def test_namespaces_are_made_in_the_ways_of_the_zygote_and_no_other(allowed):
     surroundings, user = namespaces._SURROUNDINGS, namespaces._NEW_USER
     assert values(allowed["unshare"]) == {user | surroundings, surroundings, user}
     ((_, mask, value),) = allowed["clone"][0]
-    assert (mask, value) == (policy._CLONE_NEW & ~(namespaces._NEW_PID | namespaces._NEW_MOUNT), 0)
+    assert (mask, value) == (policy._CLONE_NEW & ~namespaces._OF_A_CHILD, 0)
 
 
 def test_mounts_are_tmpfs_and_privacy_and_no_other(allowed):

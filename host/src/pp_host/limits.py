@@ -53,7 +53,7 @@ class ProcessLimits:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxLimits:
     control_message_bytes: int = 64 * KIB  # a plan with hundreds of packages
-    last_words_bytes: int = 4 * KIB  # of a launcher's stderr, quoted when it fails
+    last_words_bytes: int = 4 * KIB  # of a zygote's stderr, quoted when it fails
     root_bytes: int = 64 * KIB  # the plugin's root holds names and mount points only
     root_files: int = 1024  # a mount point each
     zygote_children: int = 256  # siblings share the layout of their memory; then a new zygote

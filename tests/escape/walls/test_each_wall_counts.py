@@ -60,7 +60,7 @@ def test_the_judge_names_what_was_left_out(imprison_without, step, wall):
 
 
 def test_the_childs_end_with_its_parent_is_armed_in_the_child(imprison_without):
-    """What the launcher armed for itself is not inherited; the step still waits to be told to go."""
+    """What the zygote armed for itself is not inherited; the step still waits to be told to go."""
     with (
         imprison_without(before="jail.process.end_with_host = lambda: None") as prisoner,
         pytest.raises(WallMissing, match="^wall signal_at_parents_end: promised"),

@@ -180,7 +180,7 @@ def test_a_preload_that_hangs_is_ended(plan, tmp_path):
         start(replace(plan, packages=(package,), preload=("hanging",)), timeout_seconds=0.5)
 
 
-def test_a_preload_that_ends_the_launcher(plan, tmp_path):
+def test_a_preload_that_ends_the_zygote(plan, tmp_path):
     package = tmp_path / "leaving.py"
     package.write_text("import os\nos._exit(0)")
     with pytest.raises(WallMissing, match="wall start: the zygote ended without a word$"):

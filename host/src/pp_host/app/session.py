@@ -141,7 +141,7 @@ class Session:
         seed = hash_seed_of(self._options.seed)
         level, missing = await settle(launch, self._config.host.min_level, seed)
         if missing is not None:
-            self._view.say(f"walls: level {level} only: {missing} (pp doctor tells the remedy)")
+            self._view.warn(f"plugins run at level {level}, not L3: {missing}; remedies: pp doctor")
         return level
 
     async def _staged(self, enlisted: list[Enlisted], kept: Cupboard, launch: Launch) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class Left(TimeRemainingColumn):
 
 
 class Screen:
-    """Implements the session's view on a terminal; silent under --json. Lines and bar go to stderr, never stdout."""
+    """Implements the session's view on a terminal; under --json it only warns. All goes to stderr, never stdout."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
@@ -83,6 +83,10 @@ class Screen:
         """One line about the session itself."""
         if not self._quiet:
             self._console.print(printable(text), soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """One line that nobody may miss."""
+        self._console.print(f"pp: warning: {printable(text)}", soft_wrap=True)
 
     def line(self, plugin: str, text: str) -> None:
         """One line that a plugin wrote."""

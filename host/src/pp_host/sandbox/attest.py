@@ -16,8 +16,9 @@ from typing import Final
 from pp_host.errors import WallMissing
 from pp_host.sandbox.plan import FIRST, FOREIGN_ID, INNER_ID, LEVELS
 
-# What the self-check must have seen, exactly: attempts with their errno, readings with their value. None: at this level
-# nothing is promised, and docs/THREATS.md says what leaks.
+# What the self-check must have seen: attempts with their errno, readings with their value; of several, one. None: at
+# this level nothing is promised, and docs/THREATS.md says what leaks.
+Promise = int | tuple[int, ...] | None
 _REFUSED: Final = {
     "internet_socket": errno.EACCES,
     "unix_socket": errno.EACCES,
@@ -27,18 +28,22 @@ _REFUSED: Final = {
     "raise_limit": errno.EPERM,
     "executable_memory": errno.EPERM,
 }
-_HOST_FILES: Final = ("read_host_file", "list_processes", "list_root", "write_root", "write_library")
-ATTEMPTS: Final[Mapping[str, Mapping[str, int]]] = {
+# Nothing moves, so a host's own root may answer first, read-only.
+_WHERE_IT_LIES: Final[Mapping[str, Promise]] = {
+    **dict.fromkeys(("read_host_file", "list_processes", "list_root"), errno.EACCES),
+    **dict.fromkeys(("write_root", "write_library"), (errno.EACCES, errno.EROFS)),
+}
+ATTEMPTS: Final[Mapping[str, Mapping[str, Promise]]] = {
     "L3": {
         "read_host_file": errno.ENOENT,
         "list_processes": errno.ENOENT,
         "list_root": errno.EACCES,
         "write_root": errno.EROFS,
         "write_library": errno.EROFS,
-    }
-    | _REFUSED,
-    "L2": dict.fromkeys(_HOST_FILES, errno.EACCES) | _REFUSED,
-    "L1": dict.fromkeys(_HOST_FILES, errno.EACCES) | _REFUSED,
+        **_REFUSED,
+    },
+    "L2": {**_WHERE_IT_LIES, **_REFUSED},
+    "L1": {**_WHERE_IT_LIES, **_REFUSED},
 }
 _READ: Final[Mapping[str, int]] = {
     "capabilities": 0,
@@ -59,10 +64,10 @@ _HIDDEN: Final = "where /proc hides processes (hidepid=, ProtectProc=), it has t
 _HINT: Final = "run `pp doctor`; a kernel that reports a wall it does not keep must not run plugins"
 
 
-def promises(level: str, jailed_pid: int) -> dict[str, int | None]:
+def promises(level: str, jailed_pid: int) -> dict[str, Promise]:
     """What the self-check of this process must have seen. KeyError: no such level."""
     if level == "L3":
-        own: dict[str, int | None] = {
+        own: dict[str, Promise] = {
             "process_id": FIRST,
             "user_id": INNER_ID,
             "group_id": INNER_ID,
@@ -125,10 +130,12 @@ def _namespace_walls(process: Path) -> Iterator[str]:
         yield f"{name} namespace"
 
 
-def _selfcheck_walls(promised: Mapping[str, int | None], selfcheck: Mapping[str, int]) -> Iterator[str]:
+def _selfcheck_walls(promised: Mapping[str, Promise], selfcheck: Mapping[str, int]) -> Iterator[str]:
     _equal("self-check", sorted(promised), sorted(selfcheck))
     for name, value in promised.items():
-        if value is not None:
+        if isinstance(value, tuple) and selfcheck[name] in value:
+            yield name
+        elif value is not None:
             yield _equal(name, value, selfcheck[name])
 
 

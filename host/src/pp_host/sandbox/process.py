@@ -60,7 +60,7 @@ def await_go(control_fd: int) -> None:
 
 
 def end_with_parent(_: SandboxPlan) -> None:
-    """The signal is tied to the host's thread that started the launcher.
+    """The signal is tied to the host's thread that started the zygote.
 
     In a new pid namespace getppid() is 0, so a host that died before the signal was armed shows as EOF here.
     """

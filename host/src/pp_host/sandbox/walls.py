@@ -88,6 +88,8 @@ def remedy(wall: str, number: int, around: Surroundings) -> str:
     """The most likely cause's; empty where nothing is known to help."""
     if wall in _NAMESPACE_WALLS:
         return _namespace_remedy(wall, number, around)
+    if wall == "foreign user":
+        return "this root may not become another user: run the host as an ordinary user"
     if wall in _FILTERS and number == errno.EPERM and around.is_confined:
         return f"{_WITHHELD[number]}: {_SERVICE}"
     if wall == "landlock":
