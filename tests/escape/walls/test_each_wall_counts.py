@@ -16,7 +16,8 @@ from pp_host.sandbox import jail, zygote
 jail.CHILD_STEPS = tuple(step for step in jail.CHILD_STEPS if step.wall not in {left_out!r})
 if jail.LAST in {left_out!r}:
     jail.seccomp.install = lambda plan: None
-zygote.main({arguments})
+entry = zygote.main({arguments})
+entry()
 """
 
 
