@@ -9,8 +9,23 @@ from pathlib import Path
 
 from pp_host.sandbox import abi, bpf, policy, process, seccomp, syscalls
 
-WITHHELD = """unshare setns mount umount2 pivot_root open_tree move_mount fsopen fsconfig fsmount fspick
-    mount_setattr chroot sethostname setdomainname""".split()
+WITHHELD = [
+    "unshare",
+    "setns",
+    "mount",
+    "umount2",
+    "pivot_root",
+    "open_tree",
+    "move_mount",
+    "fsopen",
+    "fsconfig",
+    "fsmount",
+    "fspick",
+    "mount_setattr",
+    "chroot",
+    "sethostname",
+    "setdomainname",
+]
 CLONE_NEW, NEW_MOUNT = 0x7E02_0000, 0x2_0000
 PRIVATE, TREE, EMPTY_PATH = 0x4_4000, 0x8001, 4
 TOP = Path(__file__).parents[2]

@@ -94,7 +94,7 @@ def attempt(
             stages("whole", anew=True)
         control = _control(case, group, outside, stages)
         verdict = judge(case, level, inside, harm, control)
-        record_property(PROPERTY, (level, group, verdict))
+        record_property(PROPERTY, (level, group, str(verdict)))
         assert verdict in (Verdict.BLOCKED, Verdict.UNCONTROLLED, Verdict.LEAK), (
             f"{verdict}: inside {inside}, promised {case.expected(level)}, harm {harm}; outside {control}"
         )

@@ -54,6 +54,11 @@ def warden(level: str, folder: Path) -> Iterator[Program]:
 @contextlib.contextmanager
 def _running(command: list[str], environment: dict[str, str]) -> Iterator[Program]:
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=TOP, start_new_session=True
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        cwd=TOP,
+        start_new_session=True,
     ) as process:
         yield Program(process)

@@ -100,7 +100,10 @@ class Stage:
         return signal.Signals(-code).name if code < 0 else code
 
     def _victim_memory(self) -> object:
-        with contextlib.suppress(ProcessLookupError, FileNotFoundError), open(f"/proc/{self.victim}/mem", "rb", 0) as memory:
+        with (
+            contextlib.suppress(ProcessLookupError, FileNotFoundError),
+            open(f"/proc/{self.victim}/mem", "rb", 0) as memory,
+        ):
             memory.seek(self.address)
             return memory.read(len(SECRET)).decode()
         return None

@@ -48,7 +48,8 @@ class Stranger:
 plugin = Stranger()
 """
 ARCHIVE = archive.write(
-    {f"attacks/{path.name}": path.read_bytes() for path in sorted(ATTACKS.glob("*.py"))} | {"stranger.py": CODE}
+    {f"attacks/{path.name}": path.read_bytes() for path in sorted(ATTACKS.glob("*.py"))}
+    | {"stranger.py": CODE}
 )
 NUMBERS = itertools.count(1)
 
@@ -90,7 +91,9 @@ async def ending(
         if one.life in (Life.QUARANTINED, Life.BACKOFF):
             fell.set()
 
-    plugin = Supervised(spec, place.journal, SystemClock(), lambda _: Desk(), changed, lambda *_: None, launcher.launch)
+    plugin = Supervised(
+        spec, place.journal, SystemClock(), lambda _: Desk(), changed, lambda *_: None, launcher.launch
+    )
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(plugin.live)
         await plugin.tried.wait()

@@ -32,5 +32,8 @@ def table(found: Iterable[tuple[str, str, str]]) -> list[str]:
     head = f"{'level':<6}{'group':<13}" + "".join(f"{verdict:>14}" for verdict in ORDER)
     return [
         head,
-        *(f"{level:<6}{group:<13}" + "".join(f"{counts[level, group][v]:>14}" for v in ORDER) for level, group in rows),
+        *(
+            f"{level:<6}{group:<13}" + "".join(f"{counts[level, group][v]:>14}" for v in ORDER)
+            for level, group in rows
+        ),
     ]

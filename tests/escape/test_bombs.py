@@ -3,8 +3,8 @@
 import os
 
 import pytest
-
 from pp_host.limits import LIMITS
+
 from tests.escape.case import LEAKS, Case, Control, ends, gets, raises, soft
 from tests.escape.prison import imprisoned
 
@@ -21,10 +21,19 @@ CASES = [
     soft("pipes", ("pipes", 100), "EMFILE", answer=gets(100)),
     soft("pairs of sockets", ("sockets", 100), "EMFILE", answer=gets(100)),
     Case("threads", ("threads", 100), NO_THREAD, None, Control(answer=gets(100))),
-    Case("threads where memory is no bound", ("threads", 100), NO_THREAD, LEAKS, Control(answer=gets(100)), ROOMY),
+    Case(
+        "threads where memory is no bound",
+        ("threads", 100),
+        NO_THREAD,
+        LEAKS,
+        Control(answer=gets(100)),
+        ROOMY,
+    ),
     Case("a thread with a large stack", ("thick_thread", 512), NO_THREAD),
     soft("processes", ("processes", 50), "EAGAIN", fresh=True, answer=gets(50)),
-    soft("disk", ("fill", "/tmp/full", 2), "EROFS", "EACCES", arguments=("{folder}/full", 2), changes="folder"),
+    soft(
+        "disk", ("fill", "/tmp/full", 2), "EROFS", "EACCES", arguments=("{folder}/full", 2), changes="folder"
+    ),
     Case("the processor", ("spin", 3), ends("SIGKILL"), None, Control(), {"cpu_seconds_lifetime": 1}),
 ]
 

@@ -10,7 +10,9 @@ CASES = [
     killed("adjust the time", ("look_at_adjustment",), "adjtimex"),
     killed("adjust a clock", ("look_at_clocks_adjustment",), "clock_adjtime"),
     soft("a timer by descriptor", ("timer",), "EPERM"),
-    soft("another time", ("offsets", ""), "ENOENT", "EACCES", fresh=True, arguments=(), made_by="another_time"),
+    soft(
+        "another time", ("offsets", ""), "ENOENT", "EACCES", fresh=True, arguments=(), made_by="another_time"
+    ),
 ]
 
 

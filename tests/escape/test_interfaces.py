@@ -21,20 +21,24 @@ UNCONTROLLED = {
 }
 
 CASES = [
-    killed("a map for kernel programs", ("bpf_map",), "bpf", root_only="kernels withhold it (unprivileged_bpf_disabled)"),
+    killed(
+        "a map for kernel programs",
+        ("bpf_map",),
+        "bpf",
+        root_only="kernels withhold it (unprivileged_bpf_disabled)",
+    ),
     killed("performance counters", ("perf",), "perf_event_open"),
     killed("page faults", ("user_faults",), "userfaultfd"),
     killed("a ring", ("ring",), "io_uring_setup"),
     killed("enter a ring", ("enter_ring", 0), "io_uring_enter", arguments=(), made_by="new_ring"),
-    killed("register with a ring", ("register_ring", 0), "io_uring_register", arguments=(), made_by="new_ring"),
+    killed(
+        "register with a ring", ("register_ring", 0), "io_uring_register", arguments=(), made_by="new_ring"
+    ),
     soft("the older queue", ("old_queue",), "EPERM"),
     killed("add a key", ("key",), "add_key", fresh=True),
     killed("request a key", ("request_key",), "request_key", fresh=True, answer=refused("ENOKEY")),
     killed("a keyring", ("keyring",), "keyctl", fresh=True),
-    *(
-        killed(name, ("plain", *call), call[0], none=WHOLE_MACHINE)
-        for name, call in UNCONTROLLED.items()
-    ),
+    *(killed(name, ("plain", *call), call[0], none=WHOLE_MACHINE) for name, call in UNCONTROLLED.items()),
     soft("watch files", ("watch_files",), "EPERM"),
     killed("watch all files", ("watch_all_files",), "fanotify_init"),
     killed("kernel's messages", ("kernel_log",), "syslog", root_only="kernels withhold it (dmesg_restrict)"),
@@ -47,9 +51,17 @@ CASES = [
     soft("a key of protection", ("protection_key",), "EPERM"),
     soft("a call without a name", ("unknown", 9999), "EPERM", answer=refused("ENOSYS")),
     killed("a negative call", ("unknown", -1), "SIGSYS", answer=refused("ENOSYS")),
-    soft("a setting of the kernel", ("writes", "/proc/sys/net/ipv4/ip_forward"), "ENOENT", "EACCES", fresh=True),
+    soft(
+        "a setting of the kernel", ("writes", "/proc/sys/net/ipv4/ip_forward"), "ENOENT", "EACCES", fresh=True
+    ),
     soft("another device", ("opens", "/dev/zero"), "ENOENT", "EACCES"),
-    soft("kernel's messages by device", ("opens", "/dev/kmsg"), "ENOENT", "EACCES", root_only="a device of root's"),
+    soft(
+        "kernel's messages by device",
+        ("opens", "/dev/kmsg"),
+        "ENOENT",
+        "EACCES",
+        root_only="a device of root's",
+    ),
 ]
 if os.uname().machine == "x86_64":
     CASES += [

@@ -1,11 +1,8 @@
 """To be there again: where others start things, and in what the next process finds."""
 
-import asyncio
-import contextlib
 import os
 
 import pytest
-from pp_host.sandbox.launch import Launcher
 
 from tests.escape.case import gets, soft
 from tests.escape.prison import imprisoned
@@ -21,7 +18,13 @@ PLACES = {
 
 CASES = [
     *(
-        soft(name, ("leave", f"{{inner}}/{place}"), "EPERM", "EPERM" if "/" in place else "EACCES", changes="folder")
+        soft(
+            name,
+            ("leave", f"{{inner}}/{place}"),
+            "EPERM",
+            "EPERM" if "/" in place else "EACCES",
+            changes="folder",
+        )
         for name, place in PLACES.items()
     ),
 ]
@@ -29,29 +32,6 @@ CASES = [
 
 def test_attack(attempt):
     attempt()
-
-
-@pytest.fixture
-def siblings():
-    """Two of one zygote, the second made after the first was asked to do its worst."""
-    with contextlib.closing(Launcher()) as launcher, contextlib.ExitStack() as cells:
-        yield lambda: cells.enter_context(imprisoned(launcher.launch))
-
-
-def test_what_one_changes_the_next_does_not_find(siblings):
-    first = siblings()
-    assert first.tries("persistence", "poison_module") == gets(True)
-    assert first.tries("persistence", "poison_path") == gets(True)
-    assert first.tries("persistence", "is_poisoned") == gets(True)
-    second = siblings()
-    assert second.tries("persistence", "is_poisoned") == gets(False)
-    assert "/tmp" not in second.tries("persistence", "search_path")["value"]
-
-
-def test_siblings_do_not_share_their_chance(siblings):
-    (first, first_bytes), (second, second_bytes) = (siblings().tries("persistence", "chance")["value"] for _ in range(2))
-    assert first != second
-    assert first_bytes != second_bytes
 
 
 def test_what_is_left_in_tmp_is_gone_with_the_process():

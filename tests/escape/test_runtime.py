@@ -17,11 +17,29 @@ CASES = [
     Case("the tests' tools", ("load", "pytest"), ABSENT),
     Case("a database", ("load", "sqlite3"), raises("ImportError")),
     Case("modules of the host", ("modules",), gets([]), None, Control(made_by="host_module")),
-    Case("forgotten modules of the host", ("modules_in_memory",), gets([]), None, Control(made_by="host_module")),
+    Case(
+        "forgotten modules of the host",
+        ("modules_in_memory",),
+        gets([]),
+        None,
+        Control(made_by="host_module"),
+    ),
     Case("objects of the host", ("objects",), gets([]), None, Control(made_by="host_module")),
-    Case("functions of the host", ("frames",), gets([]), None, Control(answer=gets(["_errno_of"]), arguments=(True,))),
+    Case(
+        "functions of the host",
+        ("frames",),
+        gets([]),
+        None,
+        Control(answer=gets(["_errno_of"]), arguments=(True,)),
+    ),
     Case("host paths", ("paths", *PREFIXES), gets([]), LEAKS),
-    Case("host paths in frames", ("paths_in_frames", False, *PREFIXES), gets([]), None, Control(answer=gets(["attempt"]), arguments=(True, "lambda"))),
+    Case(
+        "host paths in frames",
+        ("paths_in_frames", False, *PREFIXES),
+        gets([]),
+        None,
+        Control(answer=gets(["attempt"]), arguments=(True, "lambda")),
+    ),
     Case("the main module", ("main_module",), gets([])),
 ]
 

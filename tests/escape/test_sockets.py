@@ -4,7 +4,12 @@ import socket
 
 from tests.escape.case import Case, raises, soft
 
-STREAM, DATAGRAM, SEQPACKET, RAW = socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET, socket.SOCK_RAW
+STREAM, DATAGRAM, SEQPACKET, RAW = (
+    socket.SOCK_STREAM,
+    socket.SOCK_DGRAM,
+    socket.SOCK_SEQPACKET,
+    socket.SOCK_RAW,
+)
 INET, INET6, UNIX = socket.AF_INET, socket.AF_INET6, socket.AF_UNIX
 XDP, MPTCP, SCTP = 44, 262, 132
 SECOND_HALF = 1 << 32
@@ -27,8 +32,14 @@ CASES = [
     soft("datagram pair", ("pair", DATAGRAM), "EACCES"),
     soft("seqpacket pair", ("pair", SEQPACKET), "EACCES"),
     soft("raw pair", ("pair", RAW), "EACCES"),
-    soft("datagram pair with flags", ("pair", DATAGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK), "EACCES"),
-    soft("datagram pair with high bits", ("pair_by_number", SECOND_HALF | UNIX, SECOND_HALF | DATAGRAM), "EACCES"),
+    soft(
+        "datagram pair with flags", ("pair", DATAGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK), "EACCES"
+    ),
+    soft(
+        "datagram pair with high bits",
+        ("pair_by_number", SECOND_HALF | UNIX, SECOND_HALF | DATAGRAM),
+        "EACCES",
+    ),
     soft("connect to a local port", ("connect_tcp", "{tcp}"), "EACCES", changes="arrived"),
     soft("connect by the newer family", ("connect_tcp6", "{tcp}"), "EACCES", changes="arrived"),
     soft("send to a local port", ("send_udp", "{udp}"), "EACCES", changes="arrived"),
@@ -37,12 +48,41 @@ CASES = [
     soft("connect to an abstract name", ("connect_path", "{abstract}"), "EACCES", changes="arrived"),
     soft("send to an abstract name", ("send_path", "{abstract}d"), "EACCES", changes="arrived"),
     soft("send from a pair to a path", ("send_path_from_pair", "{datagram}"), "EACCES", changes="arrived"),
-    soft("send from a pair to an abstract name", ("send_path_from_pair", "{abstract}d"), "EACCES", changes="arrived"),
-    soft("a message from a pair to a path", ("message_to_path_from_pair", "{datagram}"), "EACCES", changes="arrived"),
-    soft("an address on a stream pair", ("send_with_address", "{datagram}"), "EACCES", answer={"errno": "EISCONN"}),
+    soft(
+        "send from a pair to an abstract name",
+        ("send_path_from_pair", "{abstract}d"),
+        "EACCES",
+        changes="arrived",
+    ),
+    soft(
+        "a message from a pair to a path",
+        ("message_to_path_from_pair", "{datagram}"),
+        "EACCES",
+        changes="arrived",
+    ),
+    soft(
+        "an address on a stream pair",
+        ("send_with_address", "{datagram}"),
+        "EACCES",
+        answer={"errno": "EISCONN"},
+    ),
     soft("many messages", ("many_messages",), "EPERM"),
-    soft("connect what is there", ("connect_given", "{datagram}", 3), "EPERM", arguments=("{datagram}",), made_by="unused_datagram", changes="arrived"),
-    soft("name what is there", ("bind_given", "{folder}/bound", 3), "EPERM", arguments=("{folder}/bound",), made_by="unused_datagram", changes="folder"),
+    soft(
+        "connect what is there",
+        ("connect_given", "{datagram}", 3),
+        "EPERM",
+        arguments=("{datagram}",),
+        made_by="unused_datagram",
+        changes="arrived",
+    ),
+    soft(
+        "name what is there",
+        ("bind_given", "{folder}/bound", 3),
+        "EPERM",
+        arguments=("{folder}/bound",),
+        made_by="unused_datagram",
+        changes="folder",
+    ),
     soft("listen on what is there", ("listen_given", 3), "EPERM", arguments=(), made_by="bound_stream"),
     soft("accept on what is there", ("accept_given", 3), "EPERM", arguments=(), made_by="awaited_stream"),
     soft("fetch", ("fetch", "{tcp}"), "EACCES", changes="arrived"),

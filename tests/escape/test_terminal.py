@@ -20,7 +20,14 @@ CASES = [
     soft("open its maker", ("opens", "/dev/ptmx"), "ENOENT", "EACCES"),
     soft("a new one", ("new_terminal",), "ENOENT", "EACCES"),
     soft("list them", ("listing",), "ENOENT", "EACCES"),
-    soft("hang it up", ("hang_up",), "EPERM", root_only="it takes CAP_SYS_TTY_CONFIG", answer=HUNG_UP, **ON_TERMINAL),
+    soft(
+        "hang it up",
+        ("hang_up",),
+        "EPERM",
+        root_only="it takes CAP_SYS_TTY_CONFIG",
+        answer=HUNG_UP,
+        **ON_TERMINAL,
+    ),
 ]
 
 

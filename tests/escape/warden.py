@@ -31,7 +31,9 @@ class Warden:
         self, group: str, name: str, arguments: list[Any], changes: dict[str, Any], how: str
     ) -> dict[str, Any]:
         if how == "recorded":
-            return anyio.run(stranger.ending, self._record, self._launcher, self._level, group, name, arguments)
+            return anyio.run(
+                stranger.ending, self._record, self._launcher, self._level, group, name, arguments
+            )
         if how == "alone":
             with imprisoned(self._launcher.launch, level=self._level, **changes) as prisoner:
                 return prisoner.tries(group, name, *arguments)

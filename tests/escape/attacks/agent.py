@@ -29,9 +29,10 @@ def attempt(group, name, arguments):
         return {"value": getattr(importlib.import_module(f"attacks.{group}"), name)(*arguments)}
     except socket.gaierror as error:  # its numbers are not errnos
         return {"error": "gaierror", "text": str(error)}
-    except OSError as error:
-        return {"errno": errno.errorcode.get(error.errno, str(error.errno))}
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever stops an attack is its answer
+        number = getattr(error, "errno", None)
+        if isinstance(error, OSError) and number is not None:
+            return {"errno": errno.errorcode.get(number, str(number))}
         return {"error": type(error).__name__, "text": str(error)[:200]}
 
 

@@ -93,7 +93,7 @@ def tee():
 
 def lend_memory():
     """Pages of this process into a pipe, as several exploits of the page cache did."""
-    here, there = os.pipe()
+    _, there = os.pipe()
     page = ctypes.create_string_buffer(b"x")
     return call("vmsplice", there, struct.pack("=QQ", ctypes.addressof(page), 1), 1, 0)
 
