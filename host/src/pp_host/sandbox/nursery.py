@@ -167,4 +167,5 @@ def pipe(near: contextlib.ExitStack, far: contextlib.ExitStack) -> tuple[int, in
     near.callback(os.close, here)
     far.callback(os.close, there)
     os.set_blocking(here, False)
+    os.fchmod(here, 0)  # no mode: where /proc is in reach, its user could open the other end by a path there
     return here, there
