@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+SECONDS = 10  # from a fatal signal to the end
 SECRET = "0xsecret-of-the-host"
 # Waits for its end; shows where it holds a secret, and lets anybody of its user trace it (Yama).
 VICTIM = f"""
@@ -96,17 +97,17 @@ class Stage:
         if code is None:
             with contextlib.suppress(ProcessLookupError):
                 return _process(self.victim)
-            code = self._victim.wait()
+            code = self._victim.wait(SECONDS)
         return signal.Signals(-code).name if code < 0 else code
 
     def _victim_memory(self) -> object:
-        with (
-            contextlib.suppress(ProcessLookupError, FileNotFoundError),
-            open(f"/proc/{self.victim}/mem", "rb", 0) as memory,
-        ):
-            memory.seek(self.address)
-            return memory.read(len(SECRET)).decode()
-        return None
+        try:
+            with open(f"/proc/{self.victim}/mem", "rb", 0) as memory:
+                memory.seek(self.address)
+                return memory.read(len(SECRET)).decode()
+        except (ProcessLookupError, FileNotFoundError, PermissionError):
+            self._victim.wait(SECONDS)  # it has none any more
+            return None
 
     def close(self) -> None:
         self._ends.close()

@@ -14,6 +14,7 @@ CASES = [
     ),
     soft("read the output", ("read_output", 1), "EBADF", arguments=(), made_by="reading_end"),
     soft("reopen the output", ("reopen_output", 1), "ENOENT", "EACCES", arguments=(), made_by="writing_end"),
+    soft("open another's input", ("open_another", "/proc/{victim}/fd/0"), "ENOENT", "EACCES"),
     soft("enlarge a pipe", ("enlarge", 1), "EPERM", arguments=(), made_by="writing_end"),
     soft("signals for a pipe", ("signals_for", 1), "ENOTTY", arguments=(), made_by="writing_end"),
     soft("watch a shared folder", ("watch_folder",), "EPERM"),

@@ -48,6 +48,11 @@ def reopen_output(fd):
     return os.close(os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_NONBLOCK))
 
 
+def open_another(path):
+    """What another process reads from, by a path that is no path."""
+    return os.write(os.open(path, os.O_WRONLY | os.O_NONBLOCK), b"") == 0
+
+
 def reading_end():
     here, there = os.pipe()
     os.write(there, b"x")

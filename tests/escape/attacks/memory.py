@@ -95,7 +95,8 @@ def callback():
 
 
 def lock():
-    return call("mlockall", 1)
+    """All that will be mapped, once it is used: MCL_FUTURE | MCL_ONFAULT."""
+    return call("mlockall", 6)
 
 
 def lock_page():
