@@ -46,6 +46,7 @@ from pp_host.model import TradingState
 from pp_host.ports import Ports
 from pp_host.record.log import Record
 from pp_host.record.note import load_key
+from pp_host.sandbox.cgroups import Cgroups
 from pp_host.sandbox.launch import Launch, Launcher
 from pp_host.supervisor.room import settle
 
@@ -125,7 +126,7 @@ class Session:
     async def _play(self) -> dict[str, Any]:
         self._obey_halt()
         self._scope, self._look = anyio.CancelScope(), anyio.CancelScope(shield=True)
-        with closing(Launcher()) as launcher:
+        with closing(Launcher(self._cgroups())) as launcher:
             enlisted = self._enlisted(await self._settled(launcher.launch))
             with cupboard(
                 self._home,
@@ -135,6 +136,19 @@ class Session:
                 tape=bool(self._options.tape),
             ) as kept:
                 return await self._staged(enlisted, kept, launcher.launch)
+
+    def _cgroups(self) -> Cgroups | None:
+        """Control groups for the plugins, where this host's own were delegated to it."""
+        found = Cgroups.found()
+        if found is not None:
+            try:
+                found.prepare()
+            except OSError as error:
+                raise Refused(
+                    f"its control group was delegated, and cannot be divided: {error}",
+                    hint="run the host as deploy/probablyprofit.service does, or without Delegate=",
+                ) from error
+        return found
 
     async def _settled(self, launch: Launch) -> str:
         """The level of walls that this run's plugins get; never weaker than pp.toml allows, and said when not whole."""

@@ -30,7 +30,7 @@ def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
     document: dict[str, Any] = {
         "level": level,
         "walls": [{"name": w.name, "ok": w.ok, "proof": w.proof, "remedy": w.remedy} for w in walls],
-        "checks": [*_machine(), *_home(home)],
+        "checks": [*_machine(), _cgroups(), *_home(home)],
     }
     show(document, lambda console: _draw(console, document), as_json=as_json)
     if not all(wall.ok for wall in walls):
@@ -45,6 +45,17 @@ def _machine() -> list[dict[str, Any]]:
             "sqlite", sqlite3.sqlite_version_info >= (3, 37), sqlite3.sqlite_version, "SQLite 3.37 or newer"
         ),
     ]
+
+
+def _cgroups() -> dict[str, Any]:
+    """No wall: without them each process is bounded by other means, but for what no rlimit counts."""
+    from pp_host.sandbox.cgroups import Cgroups
+
+    found = Cgroups.found() if sys.platform == "linux" else None
+    kind = f"delegated, v{2 if found.unified else 1}" if found else "not delegated to this process"
+    return _check(
+        "cgroups", found is not None, kind, "a unit with Delegate=yes, as deploy/probablyprofit.service"
+    )
 
 
 def _home(path: Path | None) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A plugin's process from its birth in the zygote to its last wall: it locks itself in, then hands over the plan's entry.
+"""A plugin's process from its birth in the zygote to its last wall: it locks itself in, then names the plan's entry.
 
 Over CONTROL_FD it sends one JSON array per message:
 

@@ -18,6 +18,7 @@ from typing import Protocol
 from pp_host.errors import Refused, WallMissing
 from pp_host.limits import LIMITS
 from pp_host.sandbox import syscalls, walls
+from pp_host.sandbox.cgroups import Cage, Cgroups
 from pp_host.sandbox.nursery import GO, Zygote, hear, hear_with_fds, pipe, socket_pair
 from pp_host.sandbox.plan import LEVELS, Room, SandboxPlan
 
@@ -27,7 +28,8 @@ class Jailed:
     """A plugin's process behind its walls; whoever holds this closes the descriptors and reaps `pid`.
 
     `rpc` and both pipes are non-blocking and not inheritable; `pid` is a child of the calling process. `listener` hears
-    of fatal calls (fatal.py); None where the kernel ends the process for one, as the plan or the machine has it.
+    of fatal calls (fatal.py); None where the kernel ends the process for one, as the plan or the machine has it. `cage`
+    is its control group, where the host has some to give.
     """
 
     pid: int
@@ -36,6 +38,7 @@ class Jailed:
     stdout: int
     stderr: int
     listener: int | None = None
+    cage: Cage | None = None
 
 
 class Launch(Protocol):
@@ -54,9 +57,13 @@ async def launch(plan: SandboxPlan, *, timeout_seconds: float) -> Jailed:
 
 
 class Launcher:
-    """Keeps a zygote per room, and replaces it when it has ended or has borne its share. Whoever holds it closes it."""
+    """Keeps a zygote per room, and replaces it when it has ended or has borne its share. Whoever holds it closes it.
 
-    def __init__(self) -> None:
+    `cgroups`: each process gets one; None where there are none to give.
+    """
+
+    def __init__(self, cgroups: Cgroups | None = None) -> None:
+        self._cgroups = cgroups
         self._zygotes: dict[Room, Zygote] = {}
         self._turns: dict[Room, asyncio.Lock] = {}
 
@@ -85,14 +92,26 @@ class Launcher:
                 pid = await self._bear(plan, control, fds, far)
             try:
                 pidfd = os.pidfd_open(pid)
+                emptied = undo.enter_context(contextlib.ExitStack())
                 undo.callback(end_child, pid, pidfd)
+                cage = self._caged(plan, pid)
+                if cage is not None:
+                    emptied.callback(cage.close)
                 control.send(GO)
                 listener = await _up(control)
             except ConnectionError:
                 raise walls.missing("start", 0, "it ended without a word") from None
             undo.pop_all()
         control.close()
-        return Jailed(pid, pidfd, rpc, stdout, stderr, listener)
+        return Jailed(pid, pidfd, rpc, stdout, stderr, listener, cage)
+
+    def _caged(self, plan: SandboxPlan, pid: int) -> Cage | None:
+        if self._cgroups is None:
+            return None
+        try:
+            return self._cgroups.hold(pid, memory_mb=plan.memory_mb + plan.tmp_mb, processes=plan.processes)
+        except OSError as error:
+            raise walls.missing("cgroup", error.errno or 0, str(error)) from None
 
     async def _bear(
         self, plan: SandboxPlan, control: socket.socket, fds: tuple[int, ...], far: contextlib.ExitStack
@@ -166,6 +185,17 @@ def _check_possible(plan: SandboxPlan) -> None:
         raise WallMissing(
             "private /tmp", f"level {plan.level} has none", hint="only a machine that gives L3 can grant tmp"
         )
+
+
+def discard(jailed: Jailed) -> None:
+    """End it and let go of everything that is held of it."""
+    end_child(jailed.pid, jailed.pidfd)
+    jailed.rpc.close()
+    for fd in (jailed.stdout, jailed.stderr, jailed.listener):
+        if fd is not None:
+            os.close(fd)
+    if jailed.cage is not None:
+        jailed.cage.close()
 
 
 def end_child(pid: int, pidfd: int) -> None:

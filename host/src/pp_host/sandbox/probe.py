@@ -7,11 +7,8 @@ version is ever compared.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import json
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,11 +47,13 @@ def probe() -> tuple[str, tuple[Wall, ...]]:
 
 async def _start_canary(level: str) -> tuple[tuple[str, ...], dict[str, int]]:
     jailed = await launch.launch(_canary_plan(level), timeout_seconds=LIMITS.wire.handshake_seconds)
-    with _ended(jailed):
+    try:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(LIMITS.wire.handshake_seconds):
             selfcheck = json.loads(await loop.sock_recv(jailed.rpc, LIMITS.sandbox.control_message_bytes))
         return attest.attest(jailed.pid, level, selfcheck), selfcheck
+    finally:
+        launch.discard(jailed)
 
 
 def _canary_plan(level: str) -> SandboxPlan:
@@ -67,18 +66,6 @@ def _canary_plan(level: str) -> SandboxPlan:
         tmp_mb=0,
         hash_seed=0,
     )
-
-
-@contextlib.contextmanager
-def _ended(jailed: launch.Jailed) -> Iterator[None]:
-    """The canary ends at EOF; it has nothing to lose, so it is not waited for kindly."""
-    try:
-        yield
-    finally:
-        jailed.rpc.close()
-        launch.end_child(jailed.pid, jailed.pidfd)
-        os.close(jailed.stdout)
-        os.close(jailed.stderr)
 
 
 def _proof(name: str, selfcheck: dict[str, int]) -> str:

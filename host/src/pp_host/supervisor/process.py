@@ -36,7 +36,7 @@ from pp_host.errors import (
 from pp_host.limits import LIMITS
 from pp_host.sandbox.attest import attest
 from pp_host.sandbox.fatal import fatal_call
-from pp_host.sandbox.launch import Jailed, Launch, end_child, launch
+from pp_host.sandbox.launch import Jailed, Launch, discard, launch
 from pp_host.supervisor.life import Outcome
 from pp_host.supervisor.room import plan_of
 from pp_host.supervisor.spec import PluginSpec
@@ -120,7 +120,7 @@ class PluginProcess:
         try:
             process = cls(spec, jailed, answering, on_line)
         except BaseException:  # nobody has it yet
-            end_child(jailed.pid, jailed.pidfd)
+            discard(jailed)
             raise
         try:
             await process._shake_hands(now)
@@ -140,6 +140,8 @@ class PluginProcess:
     async def _shake_hands(self, now: int) -> None:
         hello = await self._greeting()
         self.walls = attest(self.pid, self._spec.level, hello.selfcheck)
+        if self._jailed.cage is not None:
+            self.walls += self._jailed.cage.walls
         if hello.protocol != messages.PROTOCOL:
             raise PluginViolation(f"speaks protocol {hello.protocol}, this host {messages.PROTOCOL}")
         fd = seal(self._spec.archive)
@@ -296,6 +298,10 @@ class PluginProcess:
         if self._jailed.listener is not None:
             loop.remove_reader(self._jailed.listener)
             os.close(self._jailed.listener)
+        if (cage := self._jailed.cage) is not None:
+            if self._why is None and cage.ended_for_memory():
+                self._why = (Outcome.LIMIT, f"memory: the kernel ended it at {self._spec.memory_mb} MB")
+            cage.close()
         for pipe in self._pipes:
             pipe.close()
         self._channel.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
@@ -11,7 +10,7 @@ import pp_sdk
 
 from pp_host.errors import WallMissing
 from pp_host.limits import LIMITS
-from pp_host.sandbox.launch import Jailed, Launch, end_child
+from pp_host.sandbox.launch import Launch, discard
 from pp_host.sandbox.plan import LEVELS, SandboxPlan
 from pp_host.supervisor.spec import PluginSpec
 
@@ -30,7 +29,7 @@ async def settle(launch: Launch, weakest: str, hash_seed: int) -> tuple[str, Wal
     for level in LEVELS[: LEVELS.index(weakest) + 1]:
         plan = _plan(level, hash_seed, memory_mb=LIMITS.process.memory_mb, tmp_mb=0)
         try:
-            _end(await launch(plan, timeout_seconds=LIMITS.wire.handshake_seconds))
+            discard(await launch(plan, timeout_seconds=LIMITS.wire.handshake_seconds))
         except WallMissing as error:
             missing = missing or error
         else:
@@ -50,11 +49,3 @@ def _plan(level: str, hash_seed: int, *, memory_mb: int, tmp_mb: int) -> Sandbox
         hash_seed=hash_seed,
         told=True,
     )
-
-
-def _end(jailed: Jailed) -> None:
-    end_child(jailed.pid, jailed.pidfd)
-    jailed.rpc.close()
-    for fd in (jailed.stdout, jailed.stderr, jailed.listener):
-        if fd is not None:
-            os.close(fd)
