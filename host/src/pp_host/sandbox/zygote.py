@@ -33,7 +33,7 @@ _FDS_OF_A_CHILD: Final = 4
 
 
 def main(control_fd: int) -> Callable[[], object]:
-    """The zygote's whole life; returns in each child, when all its walls stand, what it calls next: the plan's entry."""
+    """The zygote's whole life; returns in each child, when its walls stand, what it calls next: the plan's entry."""
     process.place_in_zygote(control_fd)
     with standing("parent", ZYGOTE_FD):
         process.end_with_host()
