@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.escape import programs
 from tests.escape.case import Answer, Case, Verdict, judge
-from tests.escape.programs import Program
+from tests.escape.cast import Cast
 from tests.escape.stage import Stage, changed
 from tests.escape.tally import PROPERTY
 
 LEVELS = ("L3", "L2")
 SECONDS = 5
+CAST = pytest.StashKey[Cast]()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -26,59 +25,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         cases: list[Case] = metafunc.module.CASES
         metafunc.parametrize("case", cases, ids=[case.name for case in cases])
     if "level" in metafunc.fixturenames:
-        metafunc.parametrize("level", LEVELS, scope="session")
+        metafunc.parametrize("level", LEVELS)
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Nobody of ours is there when other tests count processes."""
+    if CAST in item.config.stash and (nextitem is None or nextitem.path.parent != item.path.parent):
+        item.config.stash[CAST].dismiss()
 
 
 @pytest.fixture(scope="session")
-def outside() -> Iterator[Program]:
-    with programs.outside() as program:
-        yield program
-
-
-@pytest.fixture(scope="session")
-def wardens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Program]]:
-    """wardens(level): started when first asked for."""
-    running: dict[str, Program] = {}
-    with contextlib.ExitStack() as ends:
-
-        def of(level: str) -> Program:
-            if level not in running:
-                folder = tmp_path_factory.mktemp(level)
-                running[level] = ends.enter_context(programs.warden(level, folder))
-            return running[level]
-
-        yield of
-
-
-@pytest.fixture(scope="session")
-def stages() -> Iterator[Callable[..., Stage]]:
-    """stages("whole") has to stay so; stages("harmed", anew=True) replaces one that was."""
-    made: dict[str, Stage] = {}
-
-    def of(name: str, *, anew: bool = False) -> Stage:
-        if anew:
-            made.pop(name).close()
-        if name not in made:
-            made[name] = Stage()
-        return made[name]
-
-    yield of
-    for stage in made.values():
-        stage.close()
-
-
-@pytest.fixture
-def warden(wardens: Callable[[str], Program], level: str) -> Program:
-    return wardens(level)
+def cast(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Cast:
+    pytestconfig.stash[CAST] = Cast(tmp_path_factory.mktemp)
+    return pytestconfig.stash[CAST]
 
 
 @pytest.fixture
 def attempt(
     case: Case,
     level: str,
-    outside: Program,
-    warden: Program,
-    stages: Callable[..., Stage],
+    cast: Cast,
     record_property: Callable[[str, object], None],
     request: pytest.FixtureRequest,
 ) -> Callable[[], None]:
@@ -86,13 +52,13 @@ def attempt(
     group = Path(request.module.__file__).stem.removeprefix("test_")
 
     def run() -> None:
-        stage = stages("whole")
+        warden, stage = cast.warden(level), cast.stage("whole")
         before = stage.state(warden.pid)
         inside = warden.asks(group, *_aimed(case.attack, stage), dict(case.plan), _how(case, level))
         harm = changed(before, stage.state(warden.pid))
         if harm:
-            stages("whole", anew=True)
-        control = _control(case, group, outside, stages)
+            cast.replace("whole")
+        control = _control(case, group, cast)
         verdict = judge(case, level, inside, harm, control)
         record_property(PROPERTY, (level, group, str(verdict)))
         assert verdict in (Verdict.BLOCKED, Verdict.UNCONTROLLED, Verdict.LEAK), (
@@ -114,18 +80,18 @@ def _aimed(attack: tuple[Any, ...], stage: Stage) -> tuple[str, list[Any]]:
     return name, [stage.fill(argument) for argument in arguments]
 
 
-def _control(case: Case, group: str, outside: Program, stages: Callable[..., Stage]) -> Answer | None:
+def _control(case: Case, group: str, cast: Cast) -> Answer | None:
     """What the same attack gives without walls, or None where it has to be left out."""
     control = case.control
     if control.none or (control.root_only and os.geteuid() != 0):
         return None
-    stage = stages("harmed")
+    outside, stage = cast.outside(), cast.stage("harmed")
     attack = case.attack if control.arguments is None else (case.attack[0], *control.arguments)
     before = stage.state(outside.pid)
     answer = outside.asks(group, *_aimed(attack, stage), control.made_by, control.fresh)
     harm = _harm(stage, before, outside.pid, control.changes)
     if harm:
-        stages("harmed", anew=True)
+        cast.replace("harmed")
     if control.changes and control.changes not in harm:
         return {"changed": sorted(harm), **answer, "value": "nothing was changed"}
     return answer

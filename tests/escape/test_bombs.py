@@ -34,7 +34,7 @@ CASES = [
     soft(
         "disk", ("fill", "/tmp/full", 2), "EROFS", "EACCES", arguments=("{folder}/full", 2), changes="folder"
     ),
-    Case("the processor", ("spin", 3), ends("SIGKILL"), None, Control(), {"cpu_seconds_lifetime": 1}),
+    Case("the processor", ("spin", 1.5), ends("SIGKILL"), None, Control(), {"cpu_seconds_lifetime": 1}),
 ]
 
 

@@ -25,9 +25,9 @@ def reserve(gigabytes):
 
 def inflate(megabytes):
     """A bomb in a few kilobytes."""
-    press = zlib.compressobj(1)
-    bomb = b"".join([press.compress(bytes(MIB)) for _ in range(megabytes)]) + press.flush()
-    return len(zlib.decompress(bomb))
+    press = zlib.compressobj(1, wbits=-15)
+    block = press.compress(bytes(MIB)) + press.flush(zlib.Z_FULL_FLUSH)
+    return len(zlib.decompress(block * megabytes + press.flush(), wbits=-15))
 
 
 def text(megabytes):
