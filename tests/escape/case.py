@@ -88,28 +88,34 @@ class Case:
     name: str
     attack: tuple[Any, ...]
     inside: Answer
-    at_l2: Answer | None = None  # where that level differs
+    at_l2: Answer | None = None  # where that level differs from L3
     control: Control = Control()
     plan: Mapping[str, int] = field(default_factory=dict)  # what differs from the usual plan
     alone: bool = False  # in a process that no other attack was tried in
+    at_l1: Answer | None = None  # where that level differs from L2
 
     def expected(self, level: str) -> Answer:
         answer = self._told(level)
         if answer is LEAKS:
             return self.control.answer
         # the kernel ends it by itself: a host that is confined cannot be told of calls
-        return fatal("SIGSYS") if level == "L2" and "violation" in answer else answer
+        return fatal("SIGSYS") if level != "L3" and "violation" in answer else answer
 
     def leaks(self, level: str) -> bool:
         return self._told(level) is LEAKS
 
     def _told(self, level: str) -> Answer:
-        return self.at_l2 if level == "L2" and self.at_l2 is not None else self.inside
+        at_l2 = self.inside if self.at_l2 is None else self.at_l2
+        at_l1 = at_l2 if self.at_l1 is None else self.at_l1
+        return {"L3": self.inside, "L2": at_l2, "L1": at_l1}[level]
 
 
-def soft(name: str, attack: tuple[Any, ...], inside: str, at_l2: str = "", **control: Any) -> Case:
+def soft(
+    name: str, attack: tuple[Any, ...], inside: str, at_l2: str = "", at_l1: str = "", **control: Any
+) -> Case:
     """The commonest row: an errno inside."""
-    return Case(name, attack, refused(inside), refused(at_l2) if at_l2 else None, Control(**control))
+    below = [refused(number) if number else None for number in (at_l2, at_l1)]
+    return Case(name, attack, refused(inside), below[0], Control(**control), at_l1=below[1])
 
 
 def killed(name: str, attack: tuple[Any, ...], call: str, **control: Any) -> Case:

@@ -1,4 +1,4 @@
-"""Takes from a process, and from all it starts, what containers take: namespaces and mounts."""
+"""Takes from a process, and from all it starts, what containers take: namespaces and mounts, and, for L1, Landlock."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ WITHHELD = [
     "sethostname",
     "setdomainname",
 ]
+LANDLOCK = ["landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"]
 CLONE_NEW, NEW_MOUNT = 0x7E02_0000, 0x2_0000
 PRIVATE, TREE, EMPTY_PATH = 0x4_4000, 0x8001, 4
 TOP = Path(__file__).parents[2]
 
 
-def withhold_namespaces() -> None:
+def withhold(*, landlock: bool) -> None:
     """As Docker's default profile does: EPERM; clone3, whose flags a filter cannot see, is not there at all."""
     process.forbid_gaining_privileges()
-    seccomp.load(bpf.assemble(_program()))
+    seccomp.load(bpf.assemble(_program(landlock)))
 
 
 def open_python() -> None:
@@ -57,10 +58,13 @@ def _bind_again(tree: Path, closed: Path) -> None:
     os.close(taken)
 
 
-def _program() -> bpf.Code:
+def _program(landlock: bool) -> bpf.Code:
     numbers = syscalls.native().numbers
     allowed, denied = bpf.verdict(policy.ALLOW), bpf.verdict(policy.refuse(errno.EPERM))
     code = bpf.if_equal(numbers["clone3"], bpf.verdict(policy.refuse(errno.ENOSYS)), allowed)
     cloned = bpf.with_argument(0, 0, CLONE_NEW, bpf.if_equal(0, allowed, denied))
     code = bpf.if_equal(numbers["clone"], cloned, code)
-    return bpf.with_word(bpf.NUMBER_OFFSET, bpf.if_any([numbers[name] for name in WITHHELD], denied, code))
+    return bpf.with_word(
+        bpf.NUMBER_OFFSET,
+        bpf.if_any([numbers[name] for name in WITHHELD + LANDLOCK * landlock], denied, code),
+    )

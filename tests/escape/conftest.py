@@ -15,7 +15,7 @@ from tests.escape.cast import Cast
 from tests.escape.stage import Stage, changed
 from tests.escape.tally import PROPERTY
 
-LEVELS = ("L3", "L2")
+LEVELS = ("L3", "L2", "L1")
 SECONDS = 5
 CAST = pytest.StashKey[Cast]()
 

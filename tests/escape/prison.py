@@ -21,7 +21,7 @@ SECONDS = 60
 PLAN = SandboxPlan.within_limits(
     "L3",
     packages=(ATTACKS,),
-    preload=(),
+    preload=tuple(f"attacks.{path.stem}" for path in sorted(ATTACKS.glob("*.py")) if path.stem != "__init__"),
     entry="attacks.agent:main",
     memory_mb=LIMITS.process.memory_mb,
     tmp_mb=0,

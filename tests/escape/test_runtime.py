@@ -15,7 +15,7 @@ CASES = [
     Case("the SDK without a grant", ("load", "msgspec"), ABSENT),
     Case("the installer", ("load", "pip"), ABSENT),
     Case("the tests' tools", ("load", "pytest"), ABSENT),
-    Case("a database", ("load", "sqlite3"), raises("ImportError")),
+    Case("a database", ("load", "sqlite3"), raises("ImportError"), at_l1=ABSENT),
     Case("modules of the host", ("modules",), gets([]), None, Control(made_by="host_module")),
     Case(
         "forgotten modules of the host",

@@ -9,6 +9,9 @@ READ = soft("read", ("read", "x"), "ENOENT", "EACCES", answer=gets("secret"))
 TOLD = killed("trace", ("trace",), "ptrace")
 NOT_TRIED = soft("restart", ("restart",), "EPERM", none="one machine")
 NARROW = Case("stat", ("size", "x"), refused("ENOENT"), LEAKS, Control(answer=gets(1)))
+CLOSED = Case(
+    "stat", ("size", "x"), refused("ENOENT"), LEAKS, Control(answer=gets(1)), at_l1=refused("EACCES")
+)
 SECRET, ENOENT, EACCES, ENOSYS = gets("secret"), refused("ENOENT"), refused("EACCES"), refused("ENOSYS")
 ENDED = "made a system call that no plugin may make: "
 
@@ -38,6 +41,8 @@ JUDGED = {
     "merely refused": (TOLD, "L3", refused("EPERM"), {}, gets(0), "otherwise"),
     "a documented leak": (NARROW, "L2", gets(1), {}, gets(1), "leak"),
     "a leak where there should be none": (NARROW, "L3", gets(1), {}, gets(1), "escaped"),
+    "the level below where nothing is said of it": (READ, "L1", EACCES, {}, SECRET, "blocked"),
+    "a leak that the level below has not": (CLOSED, "L1", EACCES, {}, gets(1), "blocked"),
     "a leak that was stopped": (NARROW, "L2", ENOENT, {}, gets(1), "otherwise"),
 }
 
