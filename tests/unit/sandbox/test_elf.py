@@ -13,7 +13,7 @@ from pp_host.errors import OperatorError
 from pp_host.limits import LIMITS
 from pp_host.sandbox import elf
 
-from tests.escape.programs import tinyelf
+from tests.escape.guests import tinyelf
 
 PYTHON = Path(os.path.realpath(sys.executable))
 INTERPRETER = b"/lib64/ld-linux-x86-64.so.2"

@@ -10,7 +10,7 @@ from pp_host.errors import OperatorError
 from pp_host.sandbox import room
 from pp_host.sandbox.plan import RoomFile
 
-from tests.escape.programs import tinyelf
+from tests.escape.guests import tinyelf
 
 PYTHON = Path(os.path.realpath(sys.executable))
 pytestmark = pytest.mark.skipif(

@@ -1,4 +1,4 @@
-"""A plugin's process from its birth in the zygote to its last wall: it locks itself in, then runs the plan's entry.
+"""A plugin's process from its birth in the zygote to its last wall: it locks itself in, then names the plan's entry.
 
 Over CONTROL_FD it sends one JSON array per message:
 
@@ -9,6 +9,7 @@ Over CONTROL_FD it sends one JSON array per message:
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import json
 import os
@@ -68,13 +69,13 @@ def lock_in(plan: SandboxPlan, fds: Sequence[int]) -> None:
     _report_up(listener)
 
 
-def run(entry: str) -> None:
+def entry(plan: SandboxPlan) -> Callable[[], object]:
+    """What tries the walls once and then is the plugin's: from here on nothing of this package is needed."""
     observed = selfcheck.run()
-    unnamed = interpreter.forget_host()
+    interpreter.forget_host()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # always a TextIOWrapper here
-    module, _, function = entry.partition(":")
-    getattr(importlib.import_module(module), function)(RPC_FD, observed)
-    del unnamed
+    module, _, function = plan.entry.partition(":")
+    return functools.partial(getattr(importlib.import_module(module), function), RPC_FD, observed)
 
 
 def _report_up(listener: int | None) -> None:

@@ -25,7 +25,9 @@ from pp_host.sandbox.plan import FOREIGN_ID, INNER_ID, SandboxPlan, ZygotePlan
 GO: Final = b"go"
 _BOOT: Final = (
     "import sys; sys.path.append({source!r})\n"
-    "from pp_host.sandbox import {module}; {module}.main({arguments})"
+    "from pp_host.sandbox import {module}\n"
+    "entry = {module}.main({arguments}); del sys, {module}\n"
+    "entry()"
 )
 
 
@@ -88,7 +90,10 @@ class Zygote:
 
 
 def command(module: str, arguments: str) -> list[str]:
-    """A bare interpreter, without site or bytecode writing, that runs `main` of one module of this room."""
+    """A bare interpreter, without site or bytecode writing, that runs `main` of one module of this room.
+
+    What that returns is called when no function of ours is waiting any more: a caller's frame shows what it holds.
+    """
     boot = _BOOT.format(source=str(Path(__file__).parents[2]), module=module, arguments=arguments)
     return [os.path.realpath(sys.executable), "-s", "-P", "-S", "-B", "-c", boot]
 
@@ -162,4 +167,5 @@ def pipe(near: contextlib.ExitStack, far: contextlib.ExitStack) -> tuple[int, in
     near.callback(os.close, here)
     far.callback(os.close, there)
     os.set_blocking(here, False)
+    os.fchmod(here, 0)  # no mode: where /proc is in reach, its user could open the other end by a path there
     return here, there

@@ -40,7 +40,7 @@ ALLOWED: Final = _names("""
     rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack
     clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time times
     poll ppoll select pselect6 epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2
-    recvfrom sendmsg recvmsg shutdown getsockname getpeername getsockopt setsockopt
+    recvfrom sendmsg recvmsg shutdown getsockname getpeername
     getpid gettid getppid getuid geteuid getgid getegid getrandom getrusage sysinfo uname
     sched_yield sched_getaffinity getcpu capget exit exit_group
 """)
@@ -83,8 +83,6 @@ _AF_UNIX: Final = 1
 _SOCK_STREAM: Final = 1
 _SOCK_FLAGS: Final = 0o2004000  # SOCK_CLOEXEC | SOCK_NONBLOCK
 _AT_EMPTY_PATH: Final = 0x1000
-# Nothing that makes the kernel signal somebody: F_SETOWN, F_SETSIG, F_NOTIFY, leases.
-_FCNTL: Final = (0, 1, 2, 3, 4, 5, 6, 7, 9, 36, 37, 38, 1030, 1032, 1034)
 _INT: Final = 0xFFFF_FFFF  # the kernel reads the low half of an `int` argument and ignores the rest
 _POINTER: Final = 0xFFFF_FFFF_FFFF_FFFF
 _TTY_AND_FLAGS: Final = (
@@ -95,6 +93,18 @@ _TTY_AND_FLAGS: Final = (
     0x5450,
     0x5451,
 )  # TCGETS TIOCGWINSZ FIONREAD FIONBIO FION/CLEX
+_FCNTL: Final = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    1030,
+    1032,
+    1034,
+)  # DUPFD, GET/SETFD, GET/SETFL, DUPFD_CLOEXEC, GETPIPE_SZ, GET_SEALS
+_SOL_SOCKET: Final = 1
+_SOCKET_READS: Final = (3, 4, 7, 8, 38, 39)  # TYPE ERROR SNDBUF RCVBUF PROTOCOL DOMAIN
 _PRCTL_READS: Final = (2, 3, 16, 21, 23, 39, 66)  # PDEATHSIG DUMPABLE NAME SECCOMP CAPBSET NO_NEW_PRIVS MDWE
 _PRCTL_NAMES: Final = (15, 0x5356_4D41)  # SET_NAME, SET_VMA: labels for debuggers
 
@@ -127,9 +137,15 @@ FILTERED: Final[Mapping[str, tuple[Require, ...]]] = {
         Require(1, _INT & ~_SOCK_FLAGS, (_SOCK_STREAM,), refuse(errno.EACCES)),
     ),
     "sendto": (Require(4, _POINTER, (0,), refuse(errno.EACCES)),),
+    # no owner to be signalled, no lease or lock on files that others read, no notices of their use, no larger pipes
+    "fcntl": (Require(1, _INT, _FCNTL, refuse(errno.EPERM)),),
+    # what kind of socket it is, never who is at the other end; setsockopt is in no list: buffers, kernel programs
+    "getsockopt": (
+        Require(1, _INT, (_SOL_SOCKET,), refuse(errno.EPERM)),
+        Require(2, _INT, _SOCKET_READS, refuse(errno.EPERM)),
+    ),
     "mmap": (Require(2, _PROT_EXEC, (0,), refuse(errno.EPERM)),),
     "mprotect": (Require(2, _PROT_EXEC, (0,), refuse(errno.EPERM)),),
-    "fcntl": (Require(1, _INT, _FCNTL, refuse(errno.EPERM)),),
     "tgkill": (Require(0, _INT, (SELF,), refuse(errno.EPERM)),),
     "ioctl": (Require(1, _INT, _TTY_AND_FLAGS, refuse(errno.ENOTTY)),),
     "prctl": (Require(0, _INT, _PRCTL_READS + _PRCTL_NAMES, refuse(errno.EPERM)),),

@@ -20,6 +20,7 @@ import gc
 import importlib
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -31,8 +32,8 @@ from pp_host.sandbox.plan import FIRST, FOREIGN_ID, INNER_ID, PYTHON, SITE, ZYGO
 _FDS_OF_A_CHILD: Final = 4
 
 
-def main(control_fd: int) -> None:
-    """The zygote's whole life; in a child it returns when the plugin's entry does."""
+def main(control_fd: int) -> Callable[[], object]:
+    """The zygote's whole life; returns in each child, when its walls stand, what it calls next: the plan's entry."""
     process.place_in_zygote(control_fd)
     with standing("parent", ZYGOTE_FD):
         process.end_with_host()
@@ -48,7 +49,7 @@ def main(control_fd: int) -> None:
     _furnish(plan)
     born, fds = _serve(plan)
     jail.lock_in(born, fds)
-    jail.run(born.entry)
+    return jail.entry(born)
 
 
 def _move_out(plan: ZygotePlan) -> None:

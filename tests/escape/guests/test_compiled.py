@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.escape.programs.conftest import PP
+from tests.escape.guests.conftest import PP
 
 HONEST = r"""
 #include <pthread.h>

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pp_host.cli.main import main
 
-from tests.escape.programs import tinyelf
+from tests.escape.guests import tinyelf
 
 PP = Path(sys.executable).with_name("pp")
 COMPILER = shutil.which("gcc") or shutil.which("cc")

@@ -87,7 +87,7 @@ def test_it_may_start_itself_again_and_is_bound_as_before(sandbox, tiny):
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="only x86_64 has other sets of numbers")
 def test_other_sets_of_numbers_are_fatal(sandbox, tiny, shelf):
-    from tests.escape.programs import tinyelf
+    from tests.escape.guests import tinyelf
 
     _, told = sandbox("exec", "--", tiny(0x4000_0000 | NUMBERS["getpid"]))
     assert (told["outcome"], told["signal"]) == ("violation", "SIGSYS")
