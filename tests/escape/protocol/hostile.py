@@ -108,9 +108,8 @@ def hangs_up(wire, number):
 
 
 def passes_descriptors(wire, number):
-    """Pipes' ends, and memory that is sealed against nothing: none of it is the host's to have."""
-    memory = os.memfd_create("gift") if hasattr(os, "memfd_create") else 1
-    rights = array.array("i", [memory, 1, 2] * 20)
+    """Its own pipes and socket, sixty times over: none of them is the host's to have."""
+    rights = array.array("i", [1, 2, wire.sock.fileno()] * 20)
     line = message(EVENT, 0, "log.write", {"level": "info", "message": "take this"})
     wire.sock.sendmsg([line], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
     wire.send(REPLY, number, "decide", ANSWERS["decide"])
