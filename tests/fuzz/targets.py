@@ -23,10 +23,12 @@ from pp_host.errors import OperatorError
 from pp_host.trust import archive, envelope, manifest, schema, yamltext
 from pp_host.trust.keys import SigningKey
 from pp_sdk.archive import ArchiveError, read_archive
-from pp_sdk.table import MarketTable, TableError, build, narrow
+from pp_sdk.table import Books, Columns, MarketRow, MarketTable, TableError, Texts, build, narrow
 from pp_sdk.wire.connection import Connection, ErrorReceived, ReplyReceived
 from pp_sdk.wire.frames import ERROR, EVENT, REPLY, FrameDecoder, ProtocolError, encode
 from pp_sdk.wire.messages import METHODS, Failure, Side, State, decode_body
+
+from tests.fuzz import table_judge
 
 ROOT = Path(__file__).parents[2]
 WIRE = ROOT / "tests" / "vectors" / "wire"
@@ -125,22 +127,75 @@ def check_dialogue(data: bytes, random: Random) -> None:
     assert len(host._owed) <= 64
 
 
+TWO = [
+    MarketRow(id="m1", status=2, yes_payout=10**6, yes_bids=((2, 5), (1, 5)), yes_asks=((3, 5), (4, 6), (9, 0)), venue="v"),
+    MarketRow(id="m2", question="\u00e9?", no_bids=((3, 1),), no_asks=((4, 1), (5, 1)), fee_rate=1, ends_at=7, venue="v"),
+]  # fmt: skip
+
+
 def tables() -> list[bytes]:
     rows = json.loads((WIRE / "tables.json").read_text())["tables"]
-    return [bytes.fromhex(table["hex"]) for table in rows if table["hex"]]
+    return [*(bytes.fromhex(table["hex"]) for table in rows if table["hex"]), bytes(build(TWO).block)]
 
 
 def check_table(data: bytes, random: Random) -> None:
+    """Taken exactly when the second judge takes it too; and then in its one spelling, whole and in part."""
+    right = table_judge.accepts(data)
     with suppress(TableError):
         table = MarketTable.decode(data)
+        assert right, "taken, and not a table by the protocol's page"
+        right = False
         assert build([row.to_market_row() for row in table]).block == data
         some = [index for index in range(len(table)) if random.random() < 0.5]
         assert narrow(table, some).block == build([table[index].to_market_row() for index in some]).block
+    assert not right, "refused, and a table by the protocol's page"
 
 
 def resized(data: bytes, random: Random) -> None:
     """The same with a header that tells the right length, as an attacker would write it."""
     check_table(data[:8] + struct.pack("<Q", len(data)) + data[16:], random)
+
+
+def odd_tables(data: bytes, random: Random) -> None:
+    """Tables whose parts fit together and whose values lie at their bounds, or just beyond."""
+    rows = random.choice((1, 1, 2, 3))
+    sides = {side: [odd_book(random, side.endswith("bid")) for _ in range(rows)] for side in table_judge.SIDES}
+    ints = {name: [odd(random, *bounds) for _ in range(rows)] for name, bounds in table_judge.COLUMNS.items()}
+    if random.random() < 0.95:
+        ints["yes_payout"] = [pays * (status == 2) for status, pays in zip(ints["status"], ints["yes_payout"], strict=True)]
+    valid = {name: flags([cell != 0 for cell in ints[name]], random) for name in table_judge.NULLABLE}
+    for side, books in sides.items():
+        ints[side] = [book[0][0] if book else 0 for book in books]
+        ints[f"{side}_size"] = [book[0][1] if book else 0 for book in books]
+        valid[side] = valid[f"{side}_size"] = flags([book != () for book in books], random)
+    texts = {name: [odd_text(random, name, most) for _ in range(rows)] for name, most in table_judge.TEXTS.items()}
+    columns = Columns(texts=Texts.of(texts), ints=ints, valid=valid, books=Books.of(sides.values()))
+    check_table(columns.block(), random)
+
+
+def odd(random: Random, low: int, high: int) -> int:
+    return random.choice((low, high) if random.random() < 0.99 else (low - 1, high + 1))
+
+
+def odd_book(random: Random, falling: bool) -> tuple[tuple[int, int], ...]:
+    if random.random() < 0.5:
+        return ()
+    depth = random.choice((1, 1, 2, 3, 20) * 8 + (21,))
+    start = random.choice(((1, 500) if falling else (600, 999_979)) * 20 + (0, 490, 510, 999_980))
+    prices = [*range(start, start + depth)]
+    if random.random() < 0.05:
+        random.shuffle(prices)
+    return tuple((price, random.choice((0, 1, 2**62))) for price in (reversed(prices) if falling else prices))
+
+
+def odd_text(random: Random, name: str, most: int) -> str:
+    own = [f"{name}{number}" for number in range(40)] if name == "id" else ["x", "", "\u00e9"] * 13
+    return random.choice([*own, "x" * most, "\u00e9" * (most // 2), *(("", "x" * (most + 1)) if random.random() < 0.3 else ())])
+
+
+def flags(known: list[bool], random: Random) -> bytes:
+    bits = sum(1 << index for index, one in enumerate(known) if one)
+    return (bits ^ (random.random() < 0.005)).to_bytes(8, "little")
 
 
 def manifests() -> list[bytes]:
@@ -208,8 +263,9 @@ TARGETS = {
     "frames": Target(frames, check_frames, 8000),
     "bodies": Target(bodies, check_body, 20_000),
     "dialogue": Target(frames, check_dialogue, 1500),
-    "tables": Target(tables, check_table, 5000),
-    "tables of the right length": Target(tables, resized, 5000),
+    "tables": Target(tables, check_table, 3000),
+    "tables of the right length": Target(tables, resized, 3000),
+    "tables of odd values": Target(lambda: [b""], odd_tables, 1500),
     "manifest": Target(manifests, check_manifest, 120),
     "settings": Target(schemas, check_schema, 4000),
     "archive": Target(archives, check_archive, 6000),
