@@ -87,6 +87,8 @@ class Supervision(RuleBasedStateMachine):
         Process.running.clear()
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(supervised, "PluginProcess", Process)
+        self.patch.setattr(supervised.random, "random", lambda: self.jitter)
+        self.jitter = 0.0
         self.failed: list[float] = []
         self.lives = [Life.NEW]
         self.since = 0.0
@@ -122,13 +124,19 @@ class Supervision(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "loop"):
-            self.run(self.plugin.stop())
+            self.stop()
             assert self.living.done()
             assert not Process.running
             assert not Process.starting
             assert self.plugin.life in (Life.STOPPED, Life.QUARANTINED)
             self.loop.close()
         self.patch.undo()
+
+    def stop(self) -> None:
+        """At once: nothing that is stopped is waited for."""
+        now = self.loop.time()
+        self.run(asyncio.wait_for(self.plugin.stop(), 1000))
+        assert self.loop.time() == now
 
     def fails(self, outcome: Outcome) -> None:
         """The model: what must follow from a failure now."""
@@ -154,10 +162,23 @@ class Supervision(RuleBasedStateMachine):
         self.fails(FAILURES[error])
 
     @precondition(lambda self: Process.running)
-    @rule(outcome=st.sampled_from(Outcome))
-    def ends(self, outcome: Outcome) -> None:
+    @rule(outcome=st.sampled_from(Outcome), jitter=st.sampled_from([0.0, 0.5, 1.0]))
+    def ends(self, outcome: Outcome, jitter: float) -> None:
+        self.jitter = jitter
         Process.running[0].end(outcome, "as it does")
         self.fails(outcome)
+
+    @precondition(lambda self: Process.running or self.plugin.life is Life.BACKOFF)
+    @rule(times=st.integers(1, 4), apart=st.sampled_from([0.0, 10.0, 19.9, 31.0]))
+    def ends_again_and_again(self, times: int, apart: float) -> None:
+        for _ in range(times):
+            while self.plugin.life is Life.BACKOFF:
+                self.time_passes(1.0)
+            if self.plugin.life is Life.STARTING:
+                self.comes_up()
+            if self.plugin.life is Life.RUNNING:
+                self.run(asyncio.sleep(apart))
+                self.ends(Outcome.ERROR, 1.0)
 
     @precondition(lambda self: Process.running)
     @rule()
@@ -173,8 +194,9 @@ class Supervision(RuleBasedStateMachine):
         if not backing_off:
             return
         wait = min(MOST.backoff_first_seconds * 2 ** (len(self.failed) - 1), MOST.backoff_most_seconds)
+        wait *= 0.5 + self.jitter / 2
         if self.lives.count(Life.STARTING) > starts:
-            assert wait / 2 <= self.since - since <= wait + 1e-6
+            assert self.since - since == pytest.approx(wait)
         else:
             assert self.loop.time() - since <= wait
 
@@ -191,7 +213,7 @@ class Supervision(RuleBasedStateMachine):
     @rule()
     def is_stopped(self) -> None:
         before = self.plugin.life
-        self.run(self.plugin.stop())
+        self.stop()
         assert self.plugin.life is (Life.QUARANTINED if before is Life.QUARANTINED else Life.STOPPED)
         assert self.living.done()
 
