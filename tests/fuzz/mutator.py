@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 
 INTERESTING = (0, 1, 2, 7, 19, 20, 21, 63, 64, 127, 128, 255, 256, 999_999, 1_000_000, 2**20, 2**31, 2**32 - 1,
                2**53 - 1, 2**53, 2**62, 2**62 + 1, 2**63 - 1, 2**63, 2**64 - 1)  # fmt: skip
-HEADS = bytes((0x80, 0x8F, 0x90, 0x94, 0x9F, 0xA0, 0xBF, *range(0xC0, 0x100), 0x7F, 0xE0))  # of msgpack's kinds
+HEADS = bytes(
+    (0x80, 0x8F, 0x90, 0x94, 0x9F, 0xA0, 0xBF, *range(0xC0, 0x100), 0x7F, 0xE0)
+)  # of msgpack's kinds
 WORDS = (b"\n", b"  ", b": ", b"- ", b"&a ", b"*a", b"!t ", b"{", b"}", b"[", b"]", b'"', b"'", b"\\ud800", b"\\x00",
          b"null", b"~", b"1e999", b".nan", b"<<", b"---\n", b"%YAML 1.1\n", b"\xef\xbb\xbf", b"\xed\xa0\x80",
          b"\xff", b"\x00", b"\x1b[2J", b"PK\x03\x04", b"PK\x05\x06", b"../", b"=", b"\xe2\x80\xae")  # fmt: skip

@@ -5,6 +5,7 @@ Two judges that agree on millions of blocks are either both right or wrong about
 
 from __future__ import annotations
 
+import itertools
 import struct
 
 BIG, PRICE = 2**62, (1, 999_999)
@@ -17,7 +18,15 @@ COLUMNS = {
 }  # fmt: skip
 NULLABLE = list(COLUMNS)[3:]
 SIDES = ("yes_bid", "yes_ask", "no_bid", "no_ask")
-TEXTS = {"id": 255, "event": 255, "question": 2000, "category": 255, "yes_name": 255, "no_name": 255, "venue": 255}
+TEXTS = {
+    "id": 255,
+    "event": 255,
+    "question": 2000,
+    "category": 255,
+    "yes_name": 255,
+    "no_name": 255,
+    "venue": 255,
+}
 
 
 def accepts(block: bytes) -> bool:
@@ -66,8 +75,10 @@ def ranged(numbers: dict[str, list[int]], cells: dict[str, list[int | None]]) ->
     return True
 
 
-def booked(cells: dict[str, list[int | None]], n: int, offsets: list[int], prices: list[int], sizes: list[int]) -> bool:
-    if offsets[0] != 0 or offsets[-1] != len(prices) or any(a > b for a, b in zip(offsets, offsets[1:], strict=False)):
+def booked(
+    cells: dict[str, list[int | None]], n: int, offsets: list[int], prices: list[int], sizes: list[int]
+) -> bool:
+    if offsets[0] != 0 or offsets[-1] != len(prices) or any(a > b for a, b in itertools.pairwise(offsets)):
         return False
     if not all(1 <= price <= 999_999 and 0 <= size <= BIG for price, size in zip(prices, sizes, strict=True)):
         return False
@@ -80,7 +91,7 @@ def booked(cells: dict[str, list[int | None]], n: int, offsets: list[int], price
                 return False
             if book and book[0] != (best, size):
                 return False
-            steps = [later[0] - earlier[0] for earlier, later in zip(book, book[1:], strict=False)]
+            steps = [later[0] - earlier[0] for earlier, later in itertools.pairwise(book)]
             if any(step >= 0 if side.endswith("bid") else step <= 0 for step in steps):
                 return False
     for outcome in ("yes", "no"):
@@ -91,7 +102,7 @@ def booked(cells: dict[str, list[int | None]], n: int, offsets: list[int], price
 
 
 def texted(refs: list[int], bounds: list[int], text: bytes, n: int, s: int) -> bool:
-    if bounds[0] != 0 or bounds[-1] != len(text) or any(a > b for a, b in zip(bounds, bounds[1:], strict=False)):
+    if bounds[0] != 0 or bounds[-1] != len(text) or any(a > b for a, b in itertools.pairwise(bounds)):
         return False
     strings = [text[bounds[j] : bounds[j + 1]] for j in range(s)]
     if len(set(strings)) != s or list(dict.fromkeys(refs)) != list(range(s)):

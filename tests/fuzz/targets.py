@@ -109,7 +109,9 @@ def check_dialogue(data: bytes, random: Random) -> None:
         if frame["sender"] == "plugin":
             host.receive(plugin.pop(0))
         elif frame["type"] == 0:
-            body = decode_body(FrameDecoder().feed(bytes.fromhex(frame["hex"]))[0].body, kind_of(frame["method"], 0))
+            body = decode_body(
+                FrameDecoder().feed(bytes.fromhex(frame["hex"]))[0].body, kind_of(frame["method"], 0)
+            )
             number, _ = host.request(frame["method"], body)
             asked[number] = frame["method"]
         elif frame["type"] == EVENT:
@@ -159,16 +161,22 @@ def resized(data: bytes, random: Random) -> None:
 def odd_tables(data: bytes, random: Random) -> None:
     """Tables whose parts fit together and whose values lie at their bounds, or just beyond."""
     rows = random.choice((1, 1, 2, 3))
-    sides = {side: [odd_book(random, side.endswith("bid")) for _ in range(rows)] for side in table_judge.SIDES}
+    sides = {
+        side: [odd_book(random, side.endswith("bid")) for _ in range(rows)] for side in table_judge.SIDES
+    }
     ints = {name: [odd(random, *bounds) for _ in range(rows)] for name, bounds in table_judge.COLUMNS.items()}
     if random.random() < 0.95:
-        ints["yes_payout"] = [pays * (status == 2) for status, pays in zip(ints["status"], ints["yes_payout"], strict=True)]
+        ints["yes_payout"] = [
+            pays * (status == 2) for status, pays in zip(ints["status"], ints["yes_payout"], strict=True)
+        ]
     valid = {name: flags([cell != 0 for cell in ints[name]], random) for name in table_judge.NULLABLE}
     for side, books in sides.items():
         ints[side] = [book[0][0] if book else 0 for book in books]
         ints[f"{side}_size"] = [book[0][1] if book else 0 for book in books]
         valid[side] = valid[f"{side}_size"] = flags([book != () for book in books], random)
-    texts = {name: [odd_text(random, name, most) for _ in range(rows)] for name, most in table_judge.TEXTS.items()}
+    texts = {
+        name: [odd_text(random, name, most) for _ in range(rows)] for name, most in table_judge.TEXTS.items()
+    }
     columns = Columns(texts=Texts.of(texts), ints=ints, valid=valid, books=Books.of(sides.values()))
     check_table(columns.block(), random)
 
@@ -190,7 +198,9 @@ def odd_book(random: Random, falling: bool) -> tuple[tuple[int, int], ...]:
 
 def odd_text(random: Random, name: str, most: int) -> str:
     own = [f"{name}{number}" for number in range(40)] if name == "id" else ["x", "", "\u00e9"] * 13
-    return random.choice([*own, "x" * most, "\u00e9" * (most // 2), *(("", "x" * (most + 1)) if random.random() < 0.3 else ())])
+    return random.choice(
+        [*own, "x" * most, "\u00e9" * (most // 2), *(("", "x" * (most + 1)) if random.random() < 0.3 else ())]
+    )
 
 
 def flags(known: list[bool], random: Random) -> bytes:

@@ -23,11 +23,17 @@ from pp_sdk.wire.messages import METHODS, Side, State, decode_body
 from tests.escape.protocol.foreign import message, pack
 from tests.fuzz.targets import KINDS, LINE, check_table, dialogue, kind_of, manifests, tables
 
-numbers = st.integers(-(2**63), 2**64 - 1) | st.sampled_from([-1, 0, 1, 2**31, 2**53, 2**62, 2**62 + 1, 2**63])
-words = st.text(max_size=300) | st.sampled_from(["hello", "decide", "log.write", "kv.get", "x" * 4001, "\x1b[2J", "m1"])
+numbers = st.integers(-(2**63), 2**64 - 1) | st.sampled_from(
+    [-1, 0, 1, 2**31, 2**53, 2**62, 2**62 + 1, 2**63]
+)
+words = st.text(max_size=300) | st.sampled_from(
+    ["hello", "decide", "log.write", "kv.get", "x" * 4001, "\x1b[2J", "m1"]
+)
 leaves = st.none() | st.booleans() | numbers | st.floats() | words | st.binary(max_size=40)
 anything = st.recursive(
-    leaves, lambda inner: st.lists(inner, max_size=5) | st.dictionaries(words, inner, max_size=5), max_leaves=12
+    leaves,
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(words, inner, max_size=5),
+    max_leaves=12,
 )
 
 
@@ -89,7 +95,10 @@ def test_a_right_body_with_one_value_changed_is_of_its_type_or_refused(data: st.
         assert msgspec.msgpack.encode(decode_body(spelled, kind)) == spelled
 
 
-@given(data=st.data(), to=st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, 1, -1, 2, 999_999, 10**6, 2**62]))
+@given(
+    data=st.data(),
+    to=st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, 1, -1, 2, 999_999, 10**6, 2**62]),
+)
 def test_two_judges_agree_on_a_right_table_with_one_cell_changed(data: st.DataObject, to: int) -> None:
     block = bytearray(data.draw(st.sampled_from([one for one in tables() if len(one) > 48 + 8])))
     at = 48 + 8 * data.draw(st.integers(0, (len(block) - 48) // 8 - 1))
@@ -98,7 +107,9 @@ def test_two_judges_agree_on_a_right_table_with_one_cell_changed(data: st.DataOb
 
 
 @given(data=st.data(), to=anything)
-def test_a_right_manifest_with_one_value_changed_is_one_or_a_line_that_says_where(data: st.DataObject, to: Any) -> None:
+def test_a_right_manifest_with_one_value_changed_is_one_or_a_line_that_says_where(
+    data: st.DataObject, to: Any
+) -> None:
     """JSON is YAML; what JSON cannot say is said as a text."""
     whole = yaml.safe_load(data.draw(st.sampled_from(manifests()[:-2])))
     way = data.draw(st.sampled_from(places(whole)))

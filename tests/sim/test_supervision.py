@@ -12,7 +12,14 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from pp_host.errors import PluginError, PluginGone, PluginTimeout, PluginUnstarted, PluginViolation, WallMissing
+from pp_host.errors import (
+    PluginError,
+    PluginGone,
+    PluginTimeout,
+    PluginUnstarted,
+    PluginViolation,
+    WallMissing,
+)
 from pp_host.limits import LIMITS
 from pp_host.supervisor import supervised
 from pp_host.supervisor.life import RESTARTABLE, TRANSITIONS, Life, Outcome, Patience
@@ -106,7 +113,12 @@ class Supervision(RuleBasedStateMachine):
     async def made(self) -> None:
         desk: Any = None
         self.plugin = Supervised(
-            spec_of("one", 1), self.record, Clock(), desk=lambda _: desk, on_change=self.changed, on_line=lambda *_: None
+            spec_of("one", 1),
+            self.record,
+            Clock(),
+            desk=lambda _: desk,
+            on_change=self.changed,
+            on_line=lambda *_: None,
         )  # type: ignore[arg-type]  # the clock is not waited for
 
     def changed(self, plugin: Supervised) -> None:
@@ -189,7 +201,11 @@ class Supervision(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.01, 0.3, 1.0, 5.0, 59.0, 61.0]))
     def time_passes(self, seconds: float) -> None:
-        backing_off, since, starts = self.plugin.life is Life.BACKOFF, self.since, self.lives.count(Life.STARTING)
+        backing_off, since, starts = (
+            self.plugin.life is Life.BACKOFF,
+            self.since,
+            self.lives.count(Life.STARTING),
+        )
         self.run(asyncio.sleep(seconds))
         self.settle()
         if not backing_off:

@@ -42,7 +42,9 @@ def _pack_int(value):
     if -32 <= value < 128:
         return struct.pack(">b", value)
     signs = "BHIQ" if value >= 0 else "bhiq"
-    for kind, sign in zip((0xCC, 0xCD, 0xCE, 0xCF) if value >= 0 else (0xD0, 0xD1, 0xD2, 0xD3), signs, strict=True):
+    for kind, sign in zip(
+        (0xCC, 0xCD, 0xCE, 0xCF) if value >= 0 else (0xD0, 0xD1, 0xD2, 0xD3), signs, strict=True
+    ):
         try:
             return bytes([kind]) + struct.pack(">" + sign, value)
         except struct.error:
@@ -254,7 +256,9 @@ class Plugin:
         rows = table_rows(sealed_bytes(fd, body["table_bytes"]))
         self.turn += 1
         self.wire.ask("kv.put", {"name": f"turn/{self.turn}", "value": struct.pack("<I", len(rows))})
-        self.wire.ask("file.append", {"file": "turns.txt", "lines": [f"turn {self.turn}: {len(rows)} markets"]})
+        self.wire.ask(
+            "file.append", {"file": "turns.txt", "lines": [f"turn {self.turn}: {len(rows)} markets"]}
+        )
         return {"decisions": [self.wish(row) for row in rows if row["status"] == 0 and row["yes_ask"]][:1]}
 
     def wish(self, row):

@@ -31,7 +31,12 @@ from pp_sdk.wire import messages
 from tests.escape.protocol.foreign import EVENT, REPLY, REQUEST, message, split
 
 GREETING = {"protocol": 1, "sdk": "raw", "python": "none", "selfcheck": {}, "ext": {}}
-ANSWERS: dict[str, Any] = {"load": {"hooks": ["decide"]}, "configure": {}, "decide": {"decisions": []}, "stop": {}}
+ANSWERS: dict[str, Any] = {
+    "load": {"hooks": ["decide"]},
+    "configure": {},
+    "decide": {"decisions": []},
+    "stop": {},
+}
 TABLE = build([MarketRow(id="m1", yes_asks=((400_000, 5_000_000),))])
 Speech = Callable[[socket.socket], Awaitable[None]]
 
@@ -84,7 +89,7 @@ class Bodies:
 
     async def launch(self, plan: SandboxPlan, *, timeout_seconds: float) -> Jailed:
         ours, theirs = socket.socketpair()
-        pid = os.posix_spawn("/bin/sleep", ["sleep", "1000"], {})
+        pid = os.posix_spawn("/bin/sleep", ["sleep", "1000"], {})  # noqa: ASYNC221  # spawns, and does not wait
         pipes = [os.pipe() for _ in range(2)]
         for near, far in pipes:
             os.set_blocking(near, False)
@@ -215,8 +220,9 @@ def children() -> set[int]:
     """Processes of ours that are alive or unreaped, of every thread."""
     found = set()
     for task in os.listdir("/proc/self/task"):
-        with suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/self/task/{task}/children") as listed:
+        with (
+            suppress(FileNotFoundError, ProcessLookupError),
+            open(f"/proc/self/task/{task}/children") as listed,
+        ):
             found |= {int(pid) for pid in listed.read().split()}
     return found
-
-

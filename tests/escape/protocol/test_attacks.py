@@ -13,7 +13,7 @@ from pp_host.errors import PluginError
 from pp_host.supervisor.life import Life
 from pp_host.supervisor.supervised import Supervised
 
-from tests.escape.protocol.attacks import ATTACKS, MIB, Attack
+from tests.escape.protocol.attacks import ATTACKS
 from tests.escape.protocol.stage import (
     Beside,
     Bodies,
@@ -26,6 +26,7 @@ from tests.escape.protocol.stage import (
     speaking,
     spec_of,
 )
+from tests.escape.protocol.words import MIB, Attack
 
 pytestmark = pytest.mark.anyio
 DEADLINE_SECONDS = 20
@@ -74,8 +75,8 @@ async def ordeal(bodies: Bodies, attack: Attack, words: str) -> tuple[Stage, Sup
 async def test_it_ends_its_plugin_and_nothing_else(bodies: Bodies, attack: Attack) -> None:
     open_before = descriptors()
     stage, hostile = await ordeal(bodies, attack, "wrong")
-    (exit,) = stage.record.of("plugin.exit", hostile)
-    assert (exit["outcome"], exit["detail"]) == ("violation", attack.detail)
+    (ending,) = stage.record.of("plugin.exit", hostile)
+    assert (ending["outcome"], ending["detail"]) == ("violation", attack.detail)
     assert len(stage.record.of("plugin.start", hostile)) == (attack.at in ("idle", "decide"))
     assert len(stage.record.of("plugin.quarantine", hostile)) == 1
     assert (descriptors(), children()) == (open_before, set())
@@ -84,6 +85,6 @@ async def test_it_ends_its_plugin_and_nothing_else(bodies: Bodies, attack: Attac
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 async def test_the_same_made_right_passes(bodies: Bodies, attack: Attack) -> None:
     stage, hostile = await ordeal(bodies, attack, "right")
-    (exit,) = stage.record.of("plugin.exit", hostile)
-    assert (exit["outcome"], exit["detail"]) == ("ok", "stopped")
+    (ending,) = stage.record.of("plugin.exit", hostile)
+    assert (ending["outcome"], ending["detail"]) == ("ok", "stopped")
     assert hostile.calls == 1

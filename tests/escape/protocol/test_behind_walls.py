@@ -21,8 +21,9 @@ from pp_host.supervisor.life import Life
 from pp_host.supervisor.spec import PluginSpec
 from pp_host.supervisor.supervised import Supervised
 
-from tests.escape.protocol.attacks import ATTACKS, MIB
+from tests.escape.protocol.attacks import ATTACKS
 from tests.escape.protocol.stage import Beside, Record, Stage, children, decide, descriptors, fallen, spec_of
+from tests.escape.protocol.words import MIB
 
 HERE = Path(__file__).parent
 DEADLINE_SECONDS = 120
@@ -150,16 +151,16 @@ async def until_its_end(plugin: Supervised, name: str) -> None:
 @pytest.mark.parametrize("name", SAID)
 def test_what_it_says_ends_it_and_is_in_the_record(scene: Scene, name: str) -> None:
     plugin, detail = scene.plugins[name], next(one.detail for one in ATTACKS if one.name == name)
-    (exit,) = scene.record.of("plugin.exit", plugin)
-    assert (exit["outcome"], exit["detail"]) == ("violation", detail)
+    (ending,) = scene.record.of("plugin.exit", plugin)
+    assert (ending["outcome"], ending["detail"]) == ("violation", detail)
     assert plugin.life is Life.QUARANTINED
 
 
 @pytest.mark.parametrize("name", DONE)
 def test_what_it_does_ends_it_and_is_in_the_record(scene: Scene, name: str) -> None:
     case = DONE[name]
-    exit = scene.record.of("plugin.exit", scene.plugins[name])[0]
-    assert (exit["outcome"], exit["detail"]) == (case.outcome or "ok", case.detail)
+    ending = scene.record.of("plugin.exit", scene.plugins[name])[0]
+    assert (ending["outcome"], ending["detail"]) == (case.outcome or "ok", case.detail)
 
 
 def test_who_exits_again_and_again_is_given_up_after_four_times(scene: Scene) -> None:

@@ -54,14 +54,18 @@ def test_it_knows_nothing_of_ours() -> None:
     assert imported <= sys.stdlib_module_names | {"__future__"}
 
 
-@pytest.mark.parametrize("vector", vectors("dialogue", "frames"), ids=lambda one: f"{one['type']}-{one['method']}")
+@pytest.mark.parametrize(
+    "vector", vectors("dialogue", "frames"), ids=lambda one: f"{one['type']}-{one['method']}"
+)
 def test_it_reads_and_spells_every_message_as_the_vectors_do(vector: dict[str, Any]) -> None:
     (frame,), rest = foreign.split(bytes.fromhex(vector["hex"]))
     assert (frame[:3], rest) == ((vector["type"], vector["id"], vector["method"]), b"")
     assert foreign.message(*frame) == bytes.fromhex(vector["hex"])
 
 
-@pytest.mark.parametrize("vector", [one for one in vectors("tables", "tables") if one["hex"]], ids=lambda one: one["name"])
+@pytest.mark.parametrize(
+    "vector", [one for one in vectors("tables", "tables") if one["hex"]], ids=lambda one: one["name"]
+)
 def test_it_reads_every_table_as_the_vectors_do(vector: dict[str, Any]) -> None:
     block = bytes.fromhex(vector["hex"])
     for theirs, ours in zip(foreign.table_rows(block), MarketTable.decode(block), strict=True):
@@ -75,7 +79,12 @@ def test_it_reads_every_table_as_the_vectors_do(vector: dict[str, Any]) -> None:
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text() | st.binary(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.binary(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
 
@@ -99,11 +108,30 @@ def only_foreign(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "launch", launch)
 
 
+class Opened:
+    """Every path that this process opens while `watching`, and how."""
+
+    def __init__(self) -> None:
+        self.watching = False
+        self.seen: set[tuple[str, int]] = set()
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.watching and event == "open" and isinstance(arguments[0], str):
+            self.seen.add((arguments[0], arguments[2]))
+
+
+@pytest.fixture(scope="module")
+def opened() -> Opened:
+    return Opened()
+
+
 @pytest.mark.anyio
 @pytest.mark.usefixtures("only_foreign")
-async def test_a_whole_session(tmp_path: Path) -> None:
+async def test_a_whole_session(tmp_path: Path, opened: Opened) -> None:
     open_before = descriptors()
     kept, lines = Values.in_memory(MIB), Lines.open(tmp_path, "lines", most_bytes=MIB)
+    opened.watching = True
     stage = Stage(kept, lines)
     plugin = stage.plugin(spec_of("foreign", 7))
     answers = []
@@ -120,14 +148,18 @@ async def test_a_whole_session(tmp_path: Path) -> None:
                 answers.append((await plugin.call("decide", body, fds=(fd,))).decisions)
                 os.close(fd)
             await plugin.stop()
+    opened.watching = False
     check_answers(answers)
+    check_opened(opened)
     assert [one["message"] for one in stage.record.of("plugin.log", plugin)] == [
         "agent.plugin from ['agent.py']", "seed 7, brief None, config {'edge': 3}",
     ]  # fmt: skip
-    assert (tmp_path / "lines" / "turns.txt").read_text() == "turn 1: 3 markets\nturn 2: 0 markets\nturn 3: 2 markets\n"
+    assert (
+        tmp_path / "lines" / "turns.txt"
+    ).read_text() == "turn 1: 3 markets\nturn 2: 0 markets\nturn 3: 2 markets\n"
     assert kept.get("turn/2") == bytes(4)
-    (exit,) = stage.record.of("plugin.exit", plugin)
-    assert (exit["outcome"], exit["detail"], exit["status"]) == ("ok", "stopped", 0)
+    (ending,) = stage.record.of("plugin.exit", plugin)
+    assert (ending["outcome"], ending["detail"], ending["status"]) == ("ok", "stopped", 0)
     kept.close()
     lines.close()
     assert (descriptors(), children()) == (open_before, set())
@@ -140,3 +172,13 @@ def check_answers(answers: list[list[Decision]]) -> None:
     assert first.rationale.startswith("3 markets, keys ['turn/1'], more False, now ")
     assert last.rationale.startswith("2 markets, keys ['turn/1', 'turn/2', 'turn/3'], more False, now ")
     assert last.rationale.endswith(", deleted True")
+
+
+def check_opened(opened: Opened) -> None:
+    """Nothing that a plugin can write was opened by a path: its file by its name below a folder, through no link."""
+    ours = (sys.prefix, sys.base_prefix, str(FOREIGN.parents[3]))
+    paths = {path for path, _ in opened.seen if path.startswith("/") and not path.startswith(ours)}
+    assert {path for path in paths if not path.startswith(("/proc/", "/dev/null"))} == set()
+    named = {path: flags for path, flags in opened.seen if not path.startswith("/")}
+    assert set(named) == {"turns.txt"}
+    assert named["turns.txt"] & os.O_NOFOLLOW

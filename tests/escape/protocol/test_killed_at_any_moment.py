@@ -40,7 +40,9 @@ WELL = LOG + PLUGIN.format(configure="pass", decide="pass")
 
 
 def made(stage: Stage, code: str) -> Supervised:
-    return stage.plugin(spec_of("one", 3, archive=archive.write({"agent.py": code.encode()}), wall_seconds=600.0))
+    return stage.plugin(
+        spec_of("one", 3, archive=archive.write({"agent.py": code.encode()}), wall_seconds=600.0)
+    )
 
 
 async def stopped(plugin: Supervised) -> None:
@@ -130,5 +132,5 @@ async def test_who_is_left_alone_ends_well() -> None:
             await plugin.tried.wait()
             assert (await decide(plugin)).decisions == []
             await plugin.stop()
-    (exit,) = stage.record.of("plugin.exit", plugin)
-    assert (exit["outcome"], exit["status"], children(), descriptors()) == ("ok", 0, set(), open_before)
+    (ending,) = stage.record.of("plugin.exit", plugin)
+    assert (ending["outcome"], ending["status"], children(), descriptors()) == ("ok", 0, set(), open_before)

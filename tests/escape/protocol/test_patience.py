@@ -8,7 +8,7 @@ import dataclasses
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import anyio
 import psutil
@@ -20,7 +20,6 @@ from pp_host.supervisor import process
 from pp_host.supervisor.life import Life
 from pp_host.supervisor.supervised import Supervised
 
-from tests.escape.protocol.attacks import MIB, ask, log
 from tests.escape.protocol.foreign import ERROR, EVENT, REPLY, framed, message
 from tests.escape.protocol.stage import (
     ANSWERS,
@@ -35,6 +34,7 @@ from tests.escape.protocol.stage import (
     speaking,
     spec_of,
 )
+from tests.escape.protocol.words import MIB, ask, log
 
 pytestmark = pytest.mark.anyio
 DEADLINE_SECONDS = 20
@@ -138,7 +138,11 @@ CASES = {
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same deadlines, sooner."""
     wire = dataclasses.replace(
-        LIMITS.wire, frame_seconds=FRAME, handshake_seconds=HELLO, load_seconds=1.0, cancel_grace_seconds=GRACE
+        LIMITS.wire,
+        frame_seconds=FRAME,
+        handshake_seconds=HELLO,
+        load_seconds=1.0,
+        cancel_grace_seconds=GRACE,
     )
     monkeypatch.setattr(process, "LIMITS", dataclasses.replace(LIMITS, wire=wire))
 
@@ -186,8 +190,8 @@ async def ordeal(
 async def test_it_is_ended_at_its_deadline_and_delays_nobody(bodies: Bodies, name: str) -> None:
     case, open_before = CASES[name], descriptors()
     stage, hostile, _ = await ordeal(bodies, {case.at: case.words}, falls=True)
-    exit = stage.record.of("plugin.exit", hostile)[0]
-    assert (exit["outcome"], exit["detail"]) == (case.outcome, case.detail)
+    ending = stage.record.of("plugin.exit", hostile)[0]
+    assert (ending["outcome"], ending["detail"]) == (case.outcome, case.detail)
     assert len(stage.record.of("plugin.quarantine", hostile)) == (case.outcome == "violation")
     assert (descriptors(), children()) == (open_before, set())
 
@@ -233,16 +237,18 @@ TWINS: dict[str, dict[str, Moment]] = {
 @pytest.mark.parametrize("name", TWINS)
 async def test_who_is_quick_enough_goes_on(bodies: Bodies, name: str) -> None:
     stage, hostile, trouble = await ordeal(bodies, TWINS[name], falls=False, wall=5.0)
-    (exit,) = stage.record.of("plugin.exit", hostile)
-    assert (exit["outcome"], exit["detail"], trouble) == ("ok", "stopped", None)
+    (ending,) = stage.record.of("plugin.exit", hostile)
+    assert (ending["outcome"], ending["detail"], trouble) == ("ok", "stopped", None)
 
 
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("words", [answers_late, gives_up_late])
-async def test_an_answer_that_crosses_the_cancel_costs_the_call_and_no_more(bodies: Bodies, words: Moment) -> None:
+async def test_an_answer_that_crosses_the_cancel_costs_the_call_and_no_more(
+    bodies: Bodies, words: Moment
+) -> None:
     stage, hostile, trouble = await ordeal(bodies, {"decide": words}, falls=False)
-    (exit,) = stage.record.of("plugin.exit", hostile)
-    assert (exit["outcome"], exit["detail"]) == ("ok", "stopped")
+    (ending,) = stage.record.of("plugin.exit", hostile)
+    assert (ending["outcome"], ending["detail"]) == ("ok", "stopped")
     assert str(trouble) == f"test.hostile: {LATE}"
 
 
@@ -260,7 +266,9 @@ async def passes_descriptors(sock: socket.socket, number: int) -> None:
 passed: list[int] = []
 
 
-async def test_descriptors_that_it_passes_are_dropped_and_the_words_with_them_are_heard(bodies: Bodies) -> None:
+async def test_descriptors_that_it_passes_are_dropped_and_the_words_with_them_are_heard(
+    bodies: Bodies,
+) -> None:
     open_before = descriptors()
     stage, hostile, trouble = await ordeal(bodies, {"idle": passes_descriptors}, falls=False)
     read = passed.pop()
