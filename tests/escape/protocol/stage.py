@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -96,13 +97,20 @@ class Bodies:
             os.close(far)
         ours.setblocking(False)
         theirs.setblocking(False)
-        task = asyncio.get_running_loop().create_task(self._speak(self.speeches[plan.hash_seed], theirs))
+        task = asyncio.get_running_loop().create_task(
+            self._speak(self.speeches[plan.hash_seed], theirs, os.pidfd_open(pid))
+        )
         self.speaking.add(task)
         return Jailed(pid, os.pidfd_open(pid), ours, pipes[0][0], pipes[1][0])
 
-    async def _speak(self, speech: Speech, sock: socket.socket) -> None:
-        with sock, suppress(ConnectionError):
-            await speech(sock)
+    async def _speak(self, speech: Speech, sock: socket.socket, pidfd: int) -> None:
+        """Its process ends when it has answered `stop`, and otherwise lives on."""
+        try:
+            with sock, suppress(ConnectionError, ProcessLookupError):
+                await speech(sock)
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        finally:
+            os.close(pidfd)
 
 
 def speaking(**moments: Callable[[socket.socket, int], Awaitable[None]]) -> Speech:
@@ -129,6 +137,9 @@ def speaking(**moments: Callable[[socket.socket, int], Awaitable[None]]) -> Spee
                     await loop.sock_sendall(sock, message(REPLY, number, method, ANSWERS[method]))
                 if method == "configure" and "idle" in moments:
                     await moments["idle"](sock, 0)
+                if method == "stop":
+                    return
+        raise ConnectionAbortedError
 
     return speak
 
