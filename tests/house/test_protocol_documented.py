@@ -220,7 +220,9 @@ def test_every_deadline_is_told(page):
         "answer to `stop`, and exit": wire.stop_seconds,
         "first byte to its last": wire.frame_seconds,
     }.items():
-        assert re.search(rf"^\|[^|]*{re.escape(what)} \| {seconds:g} s( each)? \|$", limits, re.MULTILINE), what
+        assert re.search(rf"^\|[^|]*{re.escape(what)} \| {seconds:g} s( each)? \|$", limits, re.MULTILINE), (
+            what
+        )
     assert f"with it {wire.call_outer_seconds:g} s |" in limits
     assert f"{wire.send_buffer_bytes // MIB} MiB; each frame counts with {WAITING_BYTES} bytes" in limits
     assert f"{LIMITS.supervision.restarts:d}" == "3"

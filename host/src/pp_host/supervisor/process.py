@@ -191,11 +191,13 @@ class PluginProcess:
         outer: float = LIMITS.wire.call_outer_seconds,
         fds: Sequence[int] = (),
     ) -> Any:
-        who = self._spec.ref.id
+        who, loop = self._spec.ref.id, asyncio.get_running_loop()
+        begun = loop.time()
         try:
             return await self._channel.call(method, body, seconds=seconds, outer_seconds=outer, fds=fds)
         except CallTimeout as error:
-            what = f"{method}: no answer within {min(seconds, outer):g} s"
+            within = outer if loop.time() - begun >= outer else seconds
+            what = f"{method}: no answer within {within:g} s"
             self._spawn(self._grace(what))
             raise PluginTimeout(f"{who}: {what}") from error
         except RemoteError as error:
