@@ -38,6 +38,18 @@ FATAL = {
     "execs": ("os.execve('/bin/sh', ['sh'], {})", "violation", "no plugin may make: execve"),
     "traces": ("ctypes.CDLL(None).ptrace(0, 0, 0, 0)", "violation", "no plugin may make: ptrace"),
     "sends-garbage": ("os.write(3, b'\\xff' * 64); return []", "violation", "frame"),
+    "claims-much": (
+        "os.write(3, b'\\xff\\xff\\xff\\x7f'); return []",
+        "violation",
+        "a frame of 2147483647 bytes",
+    ),
+    "sends-a-bomb": (
+        "os.write(3, BOMB); return []",
+        "violation",
+        "body is not what the protocol says: Expected `object`, got `array`",
+    ),
+    "hangs-up": ("os.close(3); time.sleep(3600)", "violation", "closed its connection and lived on"),
+    "exits-well": ("os._exit(0)", "error", "status 0"),
     "forges-reply": ("os.write(3, FORGED); return []", "violation", "not open"),
     "floods-messages": ("while True: log.info('x')", "violation", "more than 4000 lines of log"),
     "floods-output": ("while True: os.write(1, b'x' * 65536)", "limit", "output a minute"),
@@ -56,6 +68,7 @@ import ctypes, os, socket, struct, time
 from pp_sdk import Decision, hookimpl, log
 
 FORGED = b"\\x0d\\x00\\x00\\x00\\x94\\x01\\xcd\\x03\\xe7\\xa6decide\\x80"  # a reply to request 999, never asked
+BOMB = b"\\x10\\x40\\x00\\x00\\x94\\x03\\x00\\xa9log.write\\xdc\\x40\\x00" + b"\\x80" * 0x4000  # 16,384 empty maps
 MARKET = ["", ""]
 
 def say(text):

@@ -8,6 +8,7 @@ import re
 from typing import get_args
 
 import pytest
+from pp_host.limits import LIMITS, MIB
 from pp_sdk.events import Event
 from pp_sdk.redaction import marks
 from pp_sdk.table.layout import HEADER, INT_COLUMNS, MOST, MOST_LEVELS, NULLABLE, SIDES, TEXT_COLUMNS
@@ -36,6 +37,7 @@ from pp_sdk.wire.messages import (
     Failure,
     HookFailed,
 )
+from pp_sdk.wire.outbox import WAITING_BYTES
 
 SHARED = [
     SnapshotRequest,
@@ -207,6 +209,37 @@ def test_every_bound_is_told(page):
     assert f"one selection | {SELECTED_MOST:,} |" in limits
     assert f"at most {BRIEF_MOST:,} |" in section(page, "Brief")
     assert f"requests per side | {IN_FLIGHT} |" in limits
+
+
+def test_every_deadline_is_told(page):
+    limits, wire = section(page, "Limits"), LIMITS.wire
+    for what, seconds in {
+        "to `hello`": wire.handshake_seconds,
+        "answer to `configure`": wire.load_seconds,
+        "`cancel` to the answer": wire.cancel_grace_seconds,
+        "answer to `stop`, and exit": wire.stop_seconds,
+        "first byte to its last": wire.frame_seconds,
+    }.items():
+        assert re.search(rf"^\|[^|]*{re.escape(what)} \| {seconds:g} s( each)? \|$", limits, re.MULTILINE), (
+            what
+        )
+    assert f"with it {wire.call_outer_seconds:g} s |" in limits
+    assert f"{wire.send_buffer_bytes // MIB} MiB; each frame counts with {WAITING_BYTES} bytes" in limits
+    assert f"{LIMITS.supervision.restarts:d}" == "3"
+    assert "three times within a minute" in section(page, "Trouble")
+
+
+def test_the_steps_of_a_session_are_the_states(page):
+    assert re.findall(r"^\d\. (?:Send|Receive) `(\w+)`", section(page, "A session"), re.MULTILINE) == [
+        "hello",
+        "load",
+        "configure",
+        "stop",
+    ]
+
+
+def test_the_answers_list_as_much_as_the_types_allow(page):
+    assert "| `hooks` | array, at most 8 | those of them" in section(page, "`load`")
 
 
 def codes(tree):

@@ -210,3 +210,8 @@ def test_begun_numbers_the_frame_that_is_not_whole():
 def test_a_frame_is_frozen():
     with pytest.raises(AttributeError):
         Frame(0, 1, "m", msgspec.Raw(b"\xc0")).id = 2
+
+
+def test_what_is_said_of_a_broken_frame_is_short_whatever_was_in_it():
+    assert str(ProtocolError("x" * 301)) == "x" * 300 + "..."
+    assert str(ProtocolError("x" * 300)) == "x" * 300

@@ -10,7 +10,7 @@ import socket
 import pytest
 from pp_sdk.memfd import seal
 from pp_sdk.wire.frames import ProtocolError
-from pp_sdk.wire.outbox import Outbox
+from pp_sdk.wire.outbox import WAITING_BYTES, Outbox
 
 BIG = 700_000
 
@@ -73,6 +73,37 @@ def test_more_than_may_wait_fails():
         assert isinstance(failures[0], ProtocolError)
 
     run(scenario, most_bytes=3 * BIG)
+
+
+def test_many_small_frames_that_nobody_reads_count_with_what_they_cost():
+    """30 bytes each: by their bytes alone 70,000 of them, and 30 MB, could wait before anybody noticed."""
+    most = 2_000_000
+
+    async def scenario(outbox, theirs, failures):
+        sent = 0
+        while not failures and sent < 20_000:
+            outbox.send(bytes(30))
+            sent += 1
+        taken = len(theirs.recv(most)) // 30
+        assert sent - taken <= most // WAITING_BYTES + 1
+        assert [str(one) for one in failures] == ["the plugin does not read what it is sent"]
+
+    run(scenario, most_bytes=most)
+
+
+def test_what_was_taken_counts_no_more():
+    """Many times what may wait at once, to a peer that reads now and then."""
+
+    async def scenario(outbox, theirs, failures):
+        theirs.setblocking(False)
+        for _ in range(40):
+            outbox.send(bytes(BIG))
+            left = BIG
+            while left:
+                left -= len(await asyncio.get_running_loop().sock_recv(theirs, 65536))
+        assert failures == []
+
+    run(scenario, most_bytes=2 * BIG)
 
 
 def test_a_peer_that_is_gone_fails_at_once_or_when_its_turn_comes():

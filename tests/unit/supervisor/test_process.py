@@ -85,8 +85,12 @@ async def test_an_answer_that_crosses_the_cancel_is_forgiven(started: Any) -> No
     await process.stop()
 
 
-async def test_the_outer_deadline_does_not_stand_still(started: Any, desk: Any) -> None:
-    process = await started(AGENT.format(body="clock.now()"), desk(delay=30.0), outer_seconds=0.5)
+@pytest.mark.parametrize("wall", [5.0, 0.1])
+async def test_the_outer_deadline_does_not_stand_still(started: Any, desk: Any, wall: float) -> None:
+    """The ending tells the deadline that passed: the inner one stood still, however short it is."""
+    process = await started(
+        AGENT.format(body="clock.now()"), desk(delay=30.0), wall_seconds=wall, outer_seconds=0.5
+    )
     with pytest.raises(PluginTimeout, match=r"no answer within 0\.5 s"):
         await decide(process)
     await process.stop()  # it was waiting on the host, heard the cancel and answered it

@@ -125,6 +125,10 @@ RESHAPED = {
     ),
     "unpadded url-safe base64": urlsafe,
     "payload not base64": lambda b: b["dsseEnvelope"].update(payload="!!!!"),
+    "payload with a letter beyond ASCII": lambda b: b["dsseEnvelope"].update(
+        payload="\u00e9" + b["dsseEnvelope"]["payload"]
+    ),
+    "signature with a letter beyond ASCII": lambda b: b["dsseEnvelope"]["signatures"][0].update(sig="\u00e9"),
     "payload with a line break": lambda b: b["dsseEnvelope"].update(
         payload=b["dsseEnvelope"]["payload"] + "\n"
     ),

@@ -31,12 +31,18 @@ def test_numbers_stay_exact():
         (b"\xef\xbb\xbf{}", "Unexpected UTF-8 BOM"),
         (b"[" * 200_000, ""),
         (b"1" * 5000, ""),
+        (b'{"a": "\\ud800"}', "surrogates not allowed"),
+        (b'{"\\udfff": 1}', "surrogates not allowed"),
     ],
 )
 def test_what_is_not_strict_is_refused(data, what):
     with pytest.raises(OperatorError, match="^f: not strict JSON: ") as caught:
         jsontext.parse(data, "f")
     assert what in str(caught.value)
+
+
+def test_a_whole_pair_of_surrogates_is_a_letter():
+    assert jsontext.parse(b'"\\ud83d\\ude00"', "f") == "\U0001f600"
 
 
 def test_shapes_are_checked():

@@ -183,6 +183,10 @@ class PluginProcess:
         with anyio.move_on_after(LIMITS.wire.handshake_seconds):
             first: set[asyncio.Future[Any]] = {self._hello, self._ended}
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        if (
+            self._why is not None
+        ):  # it said hello and then what nobody may: the walls need no judgement any more
+            raise PluginGone(f"{self._spec.ref.id}: {self._why[1]}")
         if self._hello.done():
             return self._hello.result()
         if self._ended.done():
@@ -208,13 +212,15 @@ class PluginProcess:
         outer: float = LIMITS.wire.call_outer_seconds,
         fds: Sequence[int] = (),
     ) -> Any:
-        who = self._spec.ref.id
+        who, loop = self._spec.ref.id, asyncio.get_running_loop()
+        begun = loop.time()
         try:
             answer = await self._channel.call(method, body, seconds=seconds, outer_seconds=outer, fds=fds)
             self.accepted += 1
             return answer
         except CallTimeout as error:
-            what = f"{method}: no answer within {min(seconds, outer):g} s"
+            within = outer if loop.time() - begun >= outer else seconds
+            what = f"{method}: no answer within {within:g} s"
             self._spawn(self._grace(what))
             raise PluginTimeout(f"{who}: {what}") from error
         except RemoteError as error:

@@ -8,7 +8,6 @@ Specs: in-toto Statement v1, DSSE v1, sigstore bundle v0.3.
 
 from __future__ import annotations
 
-import binascii
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -146,7 +145,7 @@ def decode(data: bytes) -> Sidecar:
         payload = b64decode(envelope.payload, validate=True)
         statement = msgspec.json.decode(payload, type=Statement)
         sidecar = Sidecar(statement, payload, signature.keyid, b64decode(signature.sig, validate=True))
-    except (msgspec.DecodeError, binascii.Error, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:  # of base64 too
         raise OperatorError(f"the signature file is malformed: {error}") from None
     if encode(sidecar) != data or msgspec.json.encode(statement) != payload or not payload.isascii():
         raise OperatorError(

@@ -1,5 +1,5 @@
 """Strict JSON for files a person may edit: one document, no key twice, no NaN, numbers with a point stay
-exact.
+exact, and all text is text that can be written again: no half of a surrogate pair.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ def parse(data: bytes, name: str) -> object:
         value: object = json.loads(
             data.decode("utf-8"), object_pairs_hook=_unique, parse_float=Decimal, parse_constant=_refuse
         )
+        json.dumps(value, ensure_ascii=False, default=str).encode()
     except (ValueError, RecursionError) as error:
         raise OperatorError(f"{name}: not strict JSON: {error}") from None
     return value

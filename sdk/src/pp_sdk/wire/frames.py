@@ -18,10 +18,14 @@ REQUEST, REPLY, ERROR, EVENT = 0, 1, 2, 3
 FRAME_BYTES: Final = 1024 * 1024  # after the length; a table of 2,000 markets fits
 LENGTH_BYTES: Final = 4
 MOST_ID: Final = 2**53 - 1  # every language's numbers hold it
+MESSAGE_CHARACTERS: Final = 300
 
 
 class ProtocolError(Exception):
-    """The peer broke the protocol; the connection is over."""
+    """The peer broke the protocol; the connection is over. The message is short, whatever of the peer's it quotes."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what if len(what) <= MESSAGE_CHARACTERS else f"{what[:MESSAGE_CHARACTERS]}...")
 
 
 class FrameTooLarge(ValueError):
