@@ -59,6 +59,8 @@ from pp_sdk.wire.messages import (
 )
 
 HOOKS: Final[tuple[HookName, ...]] = get_args(HookName)
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODERS: Final = {kind: msgspec.msgpack.Decoder(kind) for kind in (Selected, Decided, Advice)}
 
 
 class Refused(Exception):
@@ -226,7 +228,7 @@ def marked_hooks(plugin: object) -> dict[HookName, Callable[..., Any]]:
 def checked(hook: str, value: Any, kind: Any) -> Any:
     """What `hook` returned, as its type says. Raises Refused."""
     try:
-        return msgspec.msgpack.decode(msgspec.msgpack.encode(value), type=kind)
+        return _DECODERS[kind].decode(_ENCODER.encode(value))
     except (msgspec.MsgspecError, TypeError, OverflowError, UnicodeError) as error:
         raise Refused("bad_answer", f"{hook}: {error}") from error
 
