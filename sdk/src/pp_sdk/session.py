@@ -59,6 +59,7 @@ from pp_sdk.wire.messages import (
 )
 
 HOOKS: Final[tuple[HookName, ...]] = get_args(HookName)
+_ADVICE: Final = Keep, Shrink, Veto
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(kind) for kind in (Selected, Decided, Advice)}
 
@@ -171,7 +172,7 @@ class Session:
 
     def _advise(self, body: Advise, fd: int) -> Advice:
         opinion = self._hook("advise")(body.proposal, body.view)
-        if not isinstance(opinion, Keep | Shrink | Veto):
+        if not isinstance(opinion, _ADVICE):
             raise Refused("bad_answer", "advise must return Keep, Shrink or Veto")
         advice: Advice = checked("advise", opinion, Advice)
         return advice

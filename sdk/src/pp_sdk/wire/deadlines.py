@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Protocol
 
+from msgspec import Struct
+
 
 class Handle(Protocol):
     def cancel(self) -> None: ...
@@ -22,13 +24,10 @@ class Timers(Protocol):
     def call_later(self, delay: float, callback: Callable[[], None], /) -> Handle: ...
 
 
-class _Clock:
-    __slots__ = ("ends", "left", "since")
-
-    def __init__(self, left: float, since: float | None, ends: float) -> None:
-        self.left = left  # of the inner time, when `since` began
-        self.since = since  # None while it stands still
-        self.ends = ends
+class _Clock(Struct):
+    left: float  # of the inner time, when `since` began
+    since: float | None  # None while it stands still
+    ends: float
 
     def end(self) -> float:
         return self.ends if self.since is None else min(self.since + self.left, self.ends)
