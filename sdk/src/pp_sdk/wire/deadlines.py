@@ -46,9 +46,10 @@ class Deadlines:
 
     def start(self, key: Hashable, inner: float, outer: float) -> None:
         now = self._timers.time()
-        clock = self._clocks[key] = _Clock(inner, None if self._paused else now, now + outer)
-        if self._handle is None or clock.end() < self._rings:
-            self._ring_by(clock.end())
+        self._clocks[key] = _Clock(inner, None if self._paused else now, now + outer)
+        soonest = now + (inner if inner < outer else outer)  # of a clock that is paused it is too early: no harm
+        if self._handle is None or soonest < self._rings:
+            self._ring_by(soonest)
 
     def stop(self, key: Hashable) -> None:
         """The call is over; a key that already expired may be stopped again."""
