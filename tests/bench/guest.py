@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -191,8 +192,13 @@ async def blocking_peer(spec: PluginSpec) -> AsyncIterator[Peer]:
 
 @contextmanager
 def _wired(rpc: socket.socket, seconds: float) -> Iterator[Peer]:
+    """Every wait is bounded by the kernel: `settimeout` would ask it twice, to wait and to receive."""
+    whole, part = divmod(seconds, 1)
+    limit = struct.pack("ll", int(whole), int(part * 1_000_000))
     with rpc:
-        rpc.settimeout(seconds)
+        rpc.setblocking(True)
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            rpc.setsockopt(socket.SOL_SOCKET, option, limit)
         yield Peer(rpc, Side.HOST)
 
 
