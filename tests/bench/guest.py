@@ -64,7 +64,7 @@ def spin():
 
 def flood():
     while True:
-        log.info("x" * 1000)
+        log.info("")
 
 
 def bomb():

@@ -69,13 +69,13 @@ SAYABLE: Final = {
 
 
 class Connection:
-    """The protocol as seen from `side`."""
+    """The protocol as seen from `side`. `frames`: what the peer has begun and not finished."""
 
     def __init__(self, side: Side, *, in_flight: int = IN_FLIGHT) -> None:
         self.side = side
         self._peer = Side.PLUGIN if side is Side.HOST else Side.HOST
         self._in_flight = in_flight
-        self._decoder = FrameDecoder()
+        self.frames = FrameDecoder()
         self._last_id = -1 if side is Side.HOST else 0
         self._peer_last_id = 0 if side is Side.HOST else -1
         self._asked: dict[int, str] = {}  # our requests without an answer
@@ -88,11 +88,6 @@ class Connection:
         self.state = state
         self._ours = SAYABLE[self.side, state]
         self._theirs = SAYABLE[self._peer, state]
-
-    @property
-    def begun(self) -> int | None:
-        """The number of the frame the peer has begun and not finished, None between frames."""
-        return self._decoder.begun
 
     @property
     def late(self) -> int:
@@ -141,7 +136,7 @@ class Connection:
     def receive(self, data: bytes) -> list[Received]:
         """What the peer said. Raises ProtocolError; the connection is of no use after that."""
         received: list[Received] = []
-        for frame in self._decoder.feed(data):
+        for frame in self.frames.feed(data):
             if frame.type == REPLY or frame.type == ERROR:
                 answer = self._answer_received(frame)
                 if answer is not None:

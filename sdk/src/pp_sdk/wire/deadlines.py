@@ -47,7 +47,7 @@ class Deadlines:
     def start(self, key: Hashable, inner: float, outer: float) -> None:
         now = self._timers.time()
         self._clocks[key] = _Clock(inner, None if self._paused else now, now + outer)
-        soonest = now + (inner if inner < outer else outer)  # of a clock that is paused it is too early: no harm
+        soonest = now + min(inner, outer)  # too early for a clock that stands still, which does no harm
         if self._handle is None or soonest < self._rings:
             self._ring_by(soonest)
 

@@ -18,6 +18,7 @@ from msgspec import Meta, Raw, Struct
 REQUEST, REPLY, ERROR, EVENT = 0, 1, 2, 3
 FRAME_BYTES: Final = 1024 * 1024  # after the length; a table of 2,000 markets fits
 LENGTH_BYTES: Final = 4
+LITTLE_BYTES: Final = 1024
 MOST_ID: Final = 2**53 - 1  # every language's numbers hold it
 
 
@@ -75,10 +76,13 @@ class FrameDecoder:
     """Collects bytes until frames are whole.
 
     begun: the number of the frame that has begun and is not whole, None between frames: what a deadline is for.
+    wanted: how many bytes to read next: little, so that short frames by the thousand come in turns with what others
+    send, but all that a long frame still lacks.
     """
 
     def __init__(self) -> None:
         self.begun: int | None = None
+        self.wanted = LITTLE_BYTES
         self._buffer = bytearray()
         self._whole = 0
 
@@ -91,17 +95,19 @@ class FrameDecoder:
             return [decode(data[LENGTH_BYTES:])]  # nearly always: one read, one frame
         buffer += data
         frames: list[Frame] = []
-        start = 0
+        start = lacking = 0
         while len(buffer) - start >= LENGTH_BYTES:
             (length,) = _LENGTH.unpack_from(buffer, start)
             if not 0 < length <= FRAME_BYTES:
                 raise ProtocolError(f"a frame of {length} bytes; 1..{FRAME_BYTES} are allowed")
             end = start + LENGTH_BYTES + length
             if len(buffer) < end:
+                lacking = end - len(buffer)
                 break
             frames.append(decode(bytes(buffer[start + LENGTH_BYTES : end])))
             start = end
         del buffer[:start]
         self._whole += len(frames)
         self.begun = self._whole if buffer else None
+        self.wanted = max(LITTLE_BYTES, lacking)
         return frames
