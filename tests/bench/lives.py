@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from statistics import median
 from time import perf_counter_ns as now
+from typing import NamedTuple
 
 import psutil
 from pp_host.errors import PluginGone
@@ -26,11 +27,18 @@ PER_ROUND = 3
 
 def starts_and_ends(effort: Effort) -> Mapping[str, Figure]:
     """From two files to a running plugin, and from a spinning one to nothing."""
-    begun, killed = asyncio.run(_starts_and_ends(effort))
-    worst = max(pair.ours for pair in killed)
+    lives = asyncio.run(_starts_and_ends(effort))
+    verified = median(life.verified for life in lives)
+    worst = max(life.end.ours for life in lives)
     return {
-        "T4": Figure(begun, Target("<=", 0.5)),
-        "KILL": Figure(killed, Target("<=", 50_000, of="ours"), more={"worst_us": round(worst, 1)}),
+        "T4": Figure(
+            [life.start for life in lives], Target("<=", 0.5), more={"of_it_verifying_us": round(verified, 1)}
+        ),
+        "KILL": Figure(
+            [life.end for life in lives],
+            Target("<=", 50_000, of="ours"),
+            more={"worst_us": round(worst, 1)},
+        ),
     }
 
 
@@ -48,27 +56,39 @@ def memory(effort: Effort) -> Mapping[str, Figure]:
     }
 
 
-async def _starts_and_ends(effort: Effort) -> tuple[list[Pair], list[Pair]]:
+class _Life(NamedTuple):
+    """A start and an end, each beside its floor, and how long of the start the package was verified."""
+
+    start: Pair
+    end: Pair
+    verified: float
+
+
+async def _starts_and_ends(effort: Effort) -> list[_Life]:
     package = Package.made()
-    begun, killed = [], []
-    for _ in effort.each_round("T4, KILL"):
-        several = [await _life(package) for _ in range(PER_ROUND)]
-        begun.append(_middle([start for start, _ in several]))
-        killed.append(_middle([end for _, end in several]))
-    return begun, killed
+    return [_middle([await _life(package) for _ in range(PER_ROUND)]) for _ in effort.each_round("T4, KILL")]
 
 
-async def _life(package: Package) -> tuple[Pair, Pair]:
-    """A start and an end, each beside its floor."""
+async def _life(package: Package) -> _Life:
     at = now()
     floors.bare_start()
     bare, at = now() - at, now()
-    process = await started(spec_of(package.verified(), mischief="spin"))
+    plugin = package.verified()
+    verified = now() - at
+    process = await started(spec_of(plugin, mischief="spin"))
     start = Pair((now() - at) / US, bare / US)
-    return start, Pair(await _kill(process), _kill_fork())
+    return _Life(start, Pair(await _kill(process), _kill_fork()), verified / US)
 
 
-def _middle(several: Sequence[Pair]) -> Pair:
+def _middle(lives: Sequence[_Life]) -> _Life:
+    return _Life(
+        _median([life.start for life in lives]),
+        _median([life.end for life in lives]),
+        median(life.verified for life in lives),
+    )
+
+
+def _median(several: Sequence[Pair]) -> Pair:
     return Pair(median(pair.ours for pair in several), median(pair.floor for pair in several))
 
 
