@@ -81,7 +81,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--turns", type=int, default=20, help="of each contender in a round")
     parser.add_argument("--calls", type=int, default=60, help="in a turn")
     parser.add_argument("--plugins", type=int, default=20, help="side by side")
-    return parser.parse_args()
+    options = parser.parse_args()
+    for one in options.only:
+        if not any(_meant(name, [one]) for ids in MEASURES for name in ids):
+            parser.error(f"{one}: known are {', '.join(name for ids in MEASURES for name in ids)}")
+    return options
 
 
 if __name__ == "__main__":

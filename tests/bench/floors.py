@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+SPIN_SECONDS = 30
 PYTHON = os.path.realpath(sys.executable)
 
 _ECHO = """
@@ -50,8 +51,8 @@ def echo(question: int, answer: int) -> Iterator[Callable[[], object]]:
             ours.recv(answer, socket.MSG_WAITALL)
 
         try:
-            ask()
             yield ask
+            assert other.poll() is None, "the echo died while it was measured"
         finally:
             other.kill()
 
@@ -62,9 +63,10 @@ def bare_start() -> None:
 
 
 def spinning_fork() -> int:
-    """A forked process that spins; its pid."""
+    """A forked process that spins; its pid. Should nobody kill it, an alarm does."""
     pid = os.fork()
     if not pid:
+        signal.alarm(SPIN_SECONDS)
         while True:
             pass
     return pid

@@ -50,6 +50,14 @@ def test_only_what_was_asked_for_is_measured():
     assert set(bench("T13-blocking")) == {"machine", "T13-blocking"}
 
 
+def test_an_id_that_is_unknown_is_an_error_and_not_an_empty_document():
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench", "T1x"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "T1x: known are T1-blocking, " in done.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "variable", "value", "why"),
     [
