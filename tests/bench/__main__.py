@@ -23,7 +23,7 @@ MEASURES: Mapping[tuple[str, ...], Measure] = {
     ("T1-blocking", "T1-asyncio", "T13-blocking", "T13-asyncio"): calls.small_calls,
     ("T1-uvloop",): calls.small_calls_on_uvloop,
     ("T1r-blocking", "T1r-asyncio", "T1r-session"): calls.recorded_calls,
-    ("T2",): peers.grpc,
+    ("T2-blocking", "T2-asyncio"): peers.grpc,
     ("T4", "KILL"): lives.starts_and_ends,
     ("T5",): lives.memory,
     ("T6",): peers.srt,
@@ -71,7 +71,8 @@ def _table(document: Mapping[str, Any]) -> Table:
 
 def _value(found: Mapping[str, Any], whose: str) -> str:
     (key,) = (key for key in found if key.startswith(f"{whose}_"))
-    return f"{found[key]:,.1f} {key.removeprefix(f'{whose}_')}"
+    value, unit = found[key], key.removeprefix(f"{whose}_")
+    return f"{value / 1000:.1f} ms" if unit == "us" and value >= 1000 else f"{value:.1f} {unit}"
 
 
 def _options() -> argparse.Namespace:

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from time import perf_counter_ns as now
 from typing import Any
@@ -22,8 +23,8 @@ from typing import Any
 from pp_host.supervisor.life import Outcome
 
 from tests.bench.figure import Absent, Figure, Pair, Target, p50
-from tests.bench.guest import QUESTION, Package, running, spec_of, started
-from tests.bench.rounds import Effort, awaited
+from tests.bench.guest import QUESTION, Package, blocking_peer, running, spec_of, started
+from tests.bench.rounds import Effort, awaited, blocking
 
 PROGRAMS = Path(__file__).resolve().parents[3] / "shared" / "bench"
 PEER_SECONDS = 60.0
@@ -35,14 +36,14 @@ class NotHere(Exception):
 
 
 def grpc(effort: Effort) -> Mapping[str, Figure | Absent]:
-    """A small call through grpcio over a unix socket, as go-plugin makes it, against ours."""
+    """A small call through grpcio over a unix socket, as go-plugin makes it, against ours through both drivers."""
     try:
         python = _program("PP_BENCH_GRPC", "a Python with grpcio and msgspec")
         program = _driver("bench_call.py")
         _grpc(program, python)  # warm, and there at all
-        return {"T2": asyncio.run(_against_grpc(effort, program, python))}
+        return asyncio.run(_against_grpc(effort, program, python))
     except NotHere as why:
-        return {"T2": Absent(str(why))}
+        return {name: Absent(str(why)) for name in ("T2-blocking", "T2-asyncio")}
 
 
 def srt(effort: Effort) -> Mapping[str, Figure | Absent]:
@@ -58,14 +59,19 @@ def srt(effort: Effort) -> Mapping[str, Figure | Absent]:
         return {"T6": Absent(str(why))}
 
 
-async def _against_grpc(effort: Effort, program: Path, python: str) -> Figure:
-    several = []
-    async with running(spec_of(Package.made().verified())) as process:
-        ours = awaited(lambda: process.call("advise", QUESTION))
+async def _against_grpc(effort: Effort, program: Path, python: str) -> Mapping[str, Figure]:
+    several: dict[str, list[Pair]] = {"T2-blocking": [], "T2-asyncio": []}
+    spec = spec_of(Package.made().verified())
+    async with blocking_peer(spec) as peer, running(spec) as process:
+        ours = {
+            "T2-blocking": blocking(partial(peer.call, "advise", QUESTION)),
+            "T2-asyncio": awaited(partial(process.call, "advise", QUESTION)),
+        }
         for _ in effort.each_round("T2"):
-            taken = await ours(effort.turns * effort.calls)
-            several.append(Pair(p50(taken), _grpc(program, python)))
-    return Figure(several, Target(">=", 20), faster=True)
+            theirs = _grpc(program, python)
+            for name, turn in ours.items():
+                several[name].append(Pair(p50(await turn(effort.turns * effort.calls)), theirs))
+    return {name: Figure(pairs, Target(">=", 20), faster=True) for name, pairs in several.items()}
 
 
 async def _against_srt(effort: Effort, program: Path, peer: str) -> Figure:
