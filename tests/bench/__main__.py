@@ -35,7 +35,7 @@ FEWER = {lives.memory: 5, neighbours.neighbours: 5, peers.grpc: 5, peers.srt: 5}
 
 def main() -> None:
     options = _options()
-    screen = Console(stderr=True, highlight=False)
+    screen = Console(stderr=True, highlight=False, width=100)
     effort = Effort(options.rounds, options.turns, options.calls, options.plugins, screen.print)
     document: dict[str, Any] = {"machine": machine.described()}
     for ids, measure in MEASURES.items():
