@@ -1,6 +1,6 @@
 # Two commands suffice on a fresh machine with Python >= 3.11, git and make: `make demo` and `make test`.
 .DEFAULT_GOAL := demo
-.PHONY: setup demo test soak lint fix docs size lock
+.PHONY: setup demo test soak bench lint fix docs size lock
 
 # Tried in this order; the first that runs, is new enough and can make a virtual environment is taken.
 PYTHON ?= python3.13 python3.12 python3.11 python3
@@ -15,7 +15,7 @@ setup: .venv/.made
 .venv/.made: requirements.lock host/pyproject.toml sdk/pyproject.toml
 	@for python in $(PYTHON); do \
 		"$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
-		echo "make: setting up .venv with $$python (once, about a minute)"; \
+		echo "make: setting up .venv with $$python (once, about a minute)" >&2; \
 		exec "$$python" -m venv --clear .venv; \
 	done; { \
 		echo "make: found no Python >= 3.11 with venv and ensurepip (tried: $(PYTHON))"; \
@@ -39,6 +39,10 @@ test: lint
 # Minutes more: whole recorded tapes, each figure recomputed by an accountant of its own; the fuzzers a hundred times longer.
 soak: .venv/.dev
 	$(BIN)/python -m pytest -m soak
+
+# One JSON document on stdout, progress on stderr; a few minutes. ONLY="T1 T4" measures less.
+bench: setup
+	@$(BIN)/python -m tests.bench $(ONLY)
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

@@ -59,6 +59,9 @@ from pp_sdk.wire.messages import (
 )
 
 HOOKS: Final[tuple[HookName, ...]] = get_args(HookName)
+_ADVICE: Final = Keep, Shrink, Veto
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODERS: Final = {kind: msgspec.msgpack.Decoder(kind) for kind in (Selected, Decided, Advice)}
 
 
 class Refused(Exception):
@@ -169,7 +172,7 @@ class Session:
 
     def _advise(self, body: Advise, fd: int) -> Advice:
         opinion = self._hook("advise")(body.proposal, body.view)
-        if not isinstance(opinion, Keep | Shrink | Veto):
+        if not isinstance(opinion, _ADVICE):
             raise Refused("bad_answer", "advise must return Keep, Shrink or Veto")
         advice: Advice = checked("advise", opinion, Advice)
         return advice
@@ -226,7 +229,7 @@ def marked_hooks(plugin: object) -> dict[HookName, Callable[..., Any]]:
 def checked(hook: str, value: Any, kind: Any) -> Any:
     """What `hook` returned, as its type says. Raises Refused."""
     try:
-        return msgspec.msgpack.decode(msgspec.msgpack.encode(value), type=kind)
+        return _DECODERS[kind].decode(_ENCODER.encode(value))
     except (msgspec.MsgspecError, TypeError, OverflowError, UnicodeError) as error:
         raise Refused("bad_answer", f"{hook}: {error}") from error
 

@@ -13,7 +13,7 @@ from pp_sdk.memfd import seal
 from pp_sdk.types import SnapshotRequest
 from pp_sdk.wire.aio import CallTimeout, Channel, ChannelClosed, ChannelLimits, RemoteError
 from pp_sdk.wire.connection import Connection, EventReceived, NotNow, RequestReceived
-from pp_sdk.wire.frames import REPLY, ProtocolError, encode
+from pp_sdk.wire.frames import LITTLE_BYTES, REPLY, ProtocolError, encode
 from pp_sdk.wire.messages import (
     METHODS,
     Cancel,
@@ -129,6 +129,22 @@ def run(timers):
         return asyncio.run(asyncio.wait_for(main(), 20))
 
     return run
+
+
+def test_short_frames_by_the_thousand_come_in_turns_with_others(run):
+    line = LogWrite(level="info", message="")
+
+    async def scenario(rig):
+        said = [rig.plugin.connection.event("log.write", line) for _ in range(2000)]
+        rig.plugin.send(b"".join(said))
+        most = 0
+        while (before := rig.events.qsize()) < len(said):
+            await asyncio.sleep(0)
+            most = max(most, rig.events.qsize() - before)
+        return most, LITTLE_BYTES // len(said[0]) + 1
+
+    most, allowed = run(scenario)
+    assert 0 < most <= allowed
 
 
 def test_a_call_brings_its_reply(run):

@@ -12,6 +12,7 @@ from pp_sdk.wire.frames import (
     ERROR,
     EVENT,
     FRAME_BYTES,
+    LITTLE_BYTES,
     MOST_ID,
     REPLY,
     REQUEST,
@@ -205,6 +206,18 @@ def test_begun_numbers_the_frame_that_is_not_whole():
     assert len(decoder.feed(data)) == 1
     decoder.feed(data[:5])
     assert decoder.begun == 4
+
+
+def test_little_is_wanted_at_once_but_all_that_a_long_frame_lacks():
+    decoder = FrameDecoder()
+    short, long = encode(REQUEST, 1, "m", None), encode(REQUEST, 3, "m", b"x" * 9000)
+    assert decoder.wanted == LITTLE_BYTES
+    decoder.feed(short + long[:100])
+    assert decoder.wanted == len(long) - 100
+    decoder.feed(long[100:-5])
+    assert decoder.wanted == LITTLE_BYTES
+    decoder.feed(long[-5:] + long[:2])  # not even its length is known
+    assert decoder.wanted == LITTLE_BYTES
 
 
 def test_a_frame_is_frozen():

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
-import anyio
 import pluggy
+from msgspec import Struct
 from pp_sdk.hooks import PROJECT, PluginHooks
 from pp_sdk.types import Proposal, RiskView, SnapshotRequest
 
@@ -32,7 +32,7 @@ STILL_ASKED = frozenset({"strategy", "risk"})
 """Kinds that are asked although they are gone: the silence of the one selects nothing new, of the other vetoes."""
 
 
-class Called(NamedTuple):
+class Called(Struct, frozen=True):
     """One plugin's answer, or None, and the entry of the call."""
 
     proxy: Proxy
@@ -99,15 +99,16 @@ class PluginCaller:
         share, spent = self._share(), self._advised.get(proposal.plugin, 0.0)
         if spent >= share:
             return [self._unasked(proxy, cause, share) for proxy in self._proxies("advise")]
-        begun = anyio.current_time()
+        clock = asyncio.get_running_loop().time
+        begun = clock()
         try:
             called = await self._call("advise", cause, {"proposal": proposal, "view": view})
         finally:
-            self._advised[proposal.plugin] = spent + anyio.current_time() - begun
+            self._advised[proposal.plugin] = spent + clock() - begun
         return [Opinion(plugin=one.proxy.plugin.spec.ref, call=one.seq, advice=one.answer) for one in called]
 
     def _share(self) -> float:
-        return self._advise_seconds / max(1, len(self._proxies("decide")))
+        return self._advise_seconds / max(1, len(self._manager.hook.decide.get_hookimpls()))
 
     def _unasked(self, proxy: Proxy, cause: int, share: float) -> Opinion:
         why = f"not asked: advice on this agent has taken its {share:g} s of the cycle already"

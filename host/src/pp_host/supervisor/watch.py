@@ -8,15 +8,15 @@ happens between two looks is bounded by the rlimits alone.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import anyio
 import psutil
+from msgspec import Struct
 
 from pp_host.limits import LIMITS, MIB
 
 
-class Phase(NamedTuple):
+class Phase(Struct, frozen=True):
     """Where a plugin stands: how many calls were made (being made ready is the first), and whether one is under way."""
 
     calls: int

@@ -12,7 +12,9 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, final
+
+from msgspec import Struct
 
 from pp_sdk.wire.connection import (
     Connection,
@@ -42,7 +44,8 @@ class Disconnected(ConnectionError):
     """The peer closed its end while an answer was awaited."""
 
 
-class Request(NamedTuple):
+@final
+class Request(Struct, frozen=True):
     """A request of the peer's, decoded. `fd` is the receiver's to close."""
 
     id: int
@@ -65,6 +68,7 @@ class Peer:
         self._answers: list[ReplyReceived | ErrorReceived] = []
         self._unwanted: set[int] = set()
         self._serving = 0
+        self._takes_fds = side is Side.PLUGIN
 
     def call(self, method: str, body: Any, *, fds: Sequence[int] = ()) -> Any:
         """Ask the peer and wait. Raises RemoteError, Cancelled, Disconnected, ProtocolError; NotNow."""
@@ -74,7 +78,7 @@ class Peer:
             self._awaited, data = self._connection.request(method, body)
             self._send(data, fds)
         answer = self._wait(method)
-        if isinstance(answer, ErrorReceived):
+        if type(answer) is ErrorReceived:
             raise RemoteError(answer.failure)
         return decode_body(answer.body, METHODS[method].reply)
 
@@ -98,7 +102,7 @@ class Peer:
                 if not self._pump():
                     return None
             one = self._inbox.popleft()
-            if isinstance(one, EventReceived):
+            if type(one) is EventReceived:
                 return one
             if one.id not in self._unwanted:
                 self._serving = one.id
@@ -135,9 +139,9 @@ class Peer:
         """Receive once; False when the peer has gone. Telling events meanwhile, from other threads, is safe."""
         data = self._receive_bytes()
         for one in self._connection.receive(data):
-            if isinstance(one, RequestReceived):
+            if type(one) is RequestReceived:
                 self._inbox.append(self._request(one))
-            elif not isinstance(one, EventReceived):
+            elif type(one) is ReplyReceived or type(one) is ErrorReceived:
                 if one.id == self._awaited:  # others were given up
                     self._answers.append(one)
             elif one.method == "cancel":
@@ -162,10 +166,8 @@ class Peer:
         return Request(received.id, received.method, body, self._fds.popleft())
 
     def _receive_bytes(self) -> bytes:
-        if self._connection.side is Side.HOST:
-            return self._sock.recv(
-                RECEIVE_BYTES
-            )  # without room for control data a plugin's descriptors are dropped
+        if not self._takes_fds:  # without room for control data a plugin's descriptors are dropped
+            return self._sock.recv(RECEIVE_BYTES)
         data, control, flags, _ = self._sock.recvmsg(RECEIVE_BYTES, _CONTROL_BYTES, _CLOSE_ON_EXEC)
         for level, kind, rights in control:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Protocol
 
+from msgspec import Struct
+
 
 class Handle(Protocol):
     def cancel(self) -> None: ...
@@ -22,13 +24,10 @@ class Timers(Protocol):
     def call_later(self, delay: float, callback: Callable[[], None], /) -> Handle: ...
 
 
-class _Clock:
-    __slots__ = ("ends", "left", "since")
-
-    def __init__(self, left: float, since: float | None, ends: float) -> None:
-        self.left = left  # of the inner time, when `since` began
-        self.since = since  # None while it stands still
-        self.ends = ends
+class _Clock(Struct):
+    left: float  # of the inner time, when `since` began
+    since: float | None  # None while it stands still
+    ends: float
 
     def end(self) -> float:
         return self.ends if self.since is None else min(self.since + self.left, self.ends)
@@ -47,9 +46,10 @@ class Deadlines:
 
     def start(self, key: Hashable, inner: float, outer: float) -> None:
         now = self._timers.time()
-        clock = self._clocks[key] = _Clock(inner, None if self._paused else now, now + outer)
-        if self._handle is None or clock.end() < self._rings:
-            self._ring_by(clock.end())
+        self._clocks[key] = _Clock(inner, None if self._paused else now, now + outer)
+        soonest = now + min(inner, outer)  # too early for a clock that stands still, which does no harm
+        if self._handle is None or soonest < self._rings:
+            self._ring_by(soonest)
 
     def stop(self, key: Hashable) -> None:
         """The call is over; a key that already expired may be stopped again."""

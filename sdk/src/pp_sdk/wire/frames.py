@@ -8,6 +8,7 @@ that nothing is ever decoded without the type its method prescribes.
 from __future__ import annotations
 
 import re
+import struct
 from functools import lru_cache
 from typing import Annotated, Any, Final
 
@@ -17,6 +18,7 @@ from msgspec import Meta, Raw, Struct
 REQUEST, REPLY, ERROR, EVENT = 0, 1, 2, 3
 FRAME_BYTES: Final = 1024 * 1024  # after the length; a table of 2,000 markets fits
 LENGTH_BYTES: Final = 4
+LITTLE_BYTES: Final = 1024
 MOST_ID: Final = 2**53 - 1  # every language's numbers hold it
 MESSAGE_CHARACTERS: Final = 300
 
@@ -41,6 +43,7 @@ class Frame(Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
     body: Raw
 
 
+_LENGTH: Final = struct.Struct("<I")
 _DECODER: Final = msgspec.msgpack.Decoder(Frame)
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
@@ -50,7 +53,7 @@ def encode(type: int, id: int, method: str, body: Any) -> bytes:  # noqa: A002  
     payload = _ENCODER.encode((type, id, method, body))
     if len(payload) > FRAME_BYTES:
         raise FrameTooLarge(f"{method}: {len(payload)} bytes, a frame holds {FRAME_BYTES}")
-    return len(payload).to_bytes(LENGTH_BYTES, "little") + payload
+    return _LENGTH.pack(len(payload)) + payload
 
 
 def decode(payload: bytes) -> Frame:
@@ -74,36 +77,41 @@ def _is_method(name: str) -> bool:
 
 
 class FrameDecoder:
-    """Collects bytes until frames are whole."""
+    """Collects bytes until frames are whole.
+
+    begun: the number of the frame that has begun and is not whole, None between frames: what a deadline is for.
+    wanted: how many bytes to read next: little, so that short frames by the thousand come in turns with what others
+    send, but all that a long frame still lacks.
+    """
 
     def __init__(self) -> None:
+        self.begun: int | None = None
+        self.wanted = LITTLE_BYTES
         self._buffer = bytearray()
         self._whole = 0
 
-    @property
-    def begun(self) -> int | None:
-        """The number of the frame that has begun and is not whole, None between frames: what a deadline is for."""
-        return self._whole if self._buffer else None
-
-    def feed(self, data: bytes | memoryview) -> list[Frame]:
+    def feed(self, data: bytes) -> list[Frame]:
         """The frames completed by `data`, in order. Raises ProtocolError."""
         buffer = self._buffer
         size = len(data) - LENGTH_BYTES
-        if not buffer and 0 < size <= FRAME_BYTES and size == int.from_bytes(data[:LENGTH_BYTES], "little"):
+        if not buffer and 0 < size <= FRAME_BYTES and _LENGTH.unpack_from(data) == (size,):
             self._whole += 1
-            return [decode(bytes(data[LENGTH_BYTES:]))]  # nearly always: one read, one frame
+            return [decode(data[LENGTH_BYTES:])]  # nearly always: one read, one frame
         buffer += data
         frames: list[Frame] = []
-        start = 0
+        start = lacking = 0
         while len(buffer) - start >= LENGTH_BYTES:
-            length = int.from_bytes(buffer[start : start + LENGTH_BYTES], "little")
+            (length,) = _LENGTH.unpack_from(buffer, start)
             if not 0 < length <= FRAME_BYTES:
                 raise ProtocolError(f"a frame of {length} bytes; 1..{FRAME_BYTES} are allowed")
             end = start + LENGTH_BYTES + length
             if len(buffer) < end:
+                lacking = end - len(buffer)
                 break
             frames.append(decode(bytes(buffer[start + LENGTH_BYTES : end])))
             start = end
         del buffer[:start]
         self._whole += len(frames)
+        self.begun = self._whole if buffer else None
+        self.wanted = max(LITTLE_BYTES, lacking)
         return frames
