@@ -18,6 +18,7 @@ from pp_host.backtest.collection import Holding
 from pp_host.backtest.coverage import Coverage
 from pp_host.backtest.intake import FileCount, Imported
 from pp_host.backtest.trace import Gap, MarketCoverage
+from pp_host.cli import sandbox
 from pp_host.cli.main import COMMANDS
 from pp_host.control import Halt
 from pp_host.model import Reason
@@ -115,6 +116,8 @@ DOCUMENTS = {
     "pp orders": (views.orders, views._order),
     "pp fills": (views.fills, views._order),
     "pp decisions": (views.decisions, views._order, questions.decisions),
+    "pp sandbox run": (sandbox._told,),
+    "pp sandbox exec": (sandbox._told,),
     "pp risk show": (risk.limits, risk._limit, risk._bound, risk._plugin),
 }
 

@@ -58,6 +58,13 @@ class SandboxLimits:
     root_files: int = 1024  # a mount point each
     zygote_children: int = 256  # siblings share the layout of their memory; then a new zygote
     tmp_files: int = 1024  # inodes cost kernel memory that tmp_mb does not count
+    program_bytes: int = 256 * MIB  # a foreign program or library, read to find what it needs
+    program_segments: int = 1024  # of one ELF file, and its dynamic tags; usual ones have a dozen and thirty
+    program_path_bytes: int = 4096  # PATH_MAX
+    program_libraries: int = 512  # of one program, each a mount; a desktop's largest need some two hundred
+    script_bytes: int = 8 * MIB  # a file for `pp sandbox run`
+    stream_bytes: int = 256 * MIB  # a file for `pp sandbox peer`, held in memory twice
+    guest_seconds: float = 10.0  # of a script, a program or a stream, unless the operator says otherwise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,8 +29,7 @@ def main(rpc_fd: int, selfcheck: dict[str, int]) -> None:
 
 def serve(peer: Peer, session: Session, selfcheck: dict[str, int]) -> None:
     """Say hello, then answer every request in its order."""
-    python = sys.version.split()[0]
-    peer.event("hello", Hello(protocol=PROTOCOL, sdk=__version__, python=python, selfcheck=selfcheck, ext={}))
+    greet(peer, selfcheck)
     while isinstance(request := peer.receive(), Request):
         answer = session.answer(request)
         if isinstance(answer, Failure):
@@ -42,3 +41,9 @@ def serve(peer: Peer, session: Session, selfcheck: dict[str, int]) -> None:
             peer.fail(request.id, Failure(code="too_large", message=presentable(error)))
         if request.method == "stop":
             return
+
+
+def greet(peer: Peer, selfcheck: dict[str, int]) -> None:
+    """The first word: who is here, and which walls it has felt."""
+    python = sys.version.split()[0]
+    peer.event("hello", Hello(protocol=PROTOCOL, sdk=__version__, python=python, selfcheck=selfcheck, ext={}))

@@ -2,14 +2,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pp_host.sandbox.plan import Room, SandboxPlan
+from pp_host.sandbox.plan import RoomFile, SandboxPlan, ZygotePlan
 
 
 def test_survives_the_way_to_the_zygote(plan):
     assert SandboxPlan.decode(plan.encode()) == plan
-    assert Room.decode(plan.room.encode()) == plan.room
+    assert ZygotePlan.decode(plan.zygote.encode()) == plan.zygote
     richer = replace(plan, packages=(Path("/a/ü"), Path("/b/c")), preload=("ü", "c"))
+    richer = replace(richer, room=(RoomFile(Path("/a/ü"), "/program"), RoomFile(Path("/b"), "/lib/b")))
     assert SandboxPlan.decode(richer.encode()) == richer
+    assert ZygotePlan.decode(richer.zygote.encode()) == richer.zygote
 
 
 def test_two_packages_may_not_hide_each_other(plan):

@@ -20,9 +20,9 @@ HIGH = 1 << 32
 class Machine:
     """Runs one filter; `judge(number, *arguments)` is the kernel's verdict."""
 
-    def __init__(self, architecture, *, tmp=False):
+    def __init__(self, architecture, profile=policy.PURE, *, tmp=False):
         self.architecture = architecture
-        self.instructions = list(struct.iter_unpack("=HBBI", policy.program(architecture, tmp=tmp)))
+        self.instructions = list(struct.iter_unpack("=HBBI", policy.program(architecture, profile, tmp=tmp)))
 
     def judge(self, number, *arguments, audit=None):
         words = [number, audit or self.architecture.audit, 0, 0]
@@ -55,28 +55,29 @@ def machine(request):
     return Machine(request.param)
 
 
-def plain_reading(architecture, number, allowed):
+def plain_reading(architecture, profile, number, allowed):
     """What the tables say of a number whose arguments are all zero, without any assembler."""
     name = {number: name for name, number in architecture.numbers.items()}.get(number)
     if name in allowed:
         return ALLOW
-    if name in policy.FATAL:
+    if name in profile.fatal:
         return KILL
     if name in policy.REFUSED:
         return policy.refuse(policy.REFUSED[name])
-    if name in policy.FILTERED:
-        missed = [rule for rule in policy.FILTERED[name] if 0 not in rule.values]
+    if name in profile.filtered:
+        missed = [rule for rule in profile.filtered[name] if 0 not in rule.values]
         return missed[0].otherwise if missed else ALLOW
     return EPERM
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)
-@pytest.mark.parametrize("tmp", [False, True], ids=["pure", "with tmp"])
-def test_every_number(architecture, tmp):
-    machine = Machine(architecture, tmp=tmp)
-    allowed = policy.ALLOWED | policy.ALLOWED_WITH_TMP if tmp else policy.ALLOWED
+@pytest.mark.parametrize("tmp", [False, True], ids=["without tmp", "with tmp"])
+@pytest.mark.parametrize("profile", [policy.PURE, policy.FOREIGN], ids=["pure", "foreign"])
+def test_every_number(architecture, profile, tmp):
+    machine = Machine(architecture, profile, tmp=tmp)
+    allowed = profile.allowed | policy.ALLOWED_WITH_TMP if tmp else profile.allowed
     for number in range(2048):
-        assert machine.judge(number) == plain_reading(architecture, number, allowed), number
+        assert machine.judge(number) == plain_reading(architecture, profile, number, allowed), number
 
 
 @given(st.integers(2048, 2**32 - 1))
@@ -151,6 +152,49 @@ PROMISES = {
 @pytest.mark.parametrize(("name", "arguments", "verdict"), PROMISES.values(), ids=PROMISES)
 def test_promises(machine, name, arguments, verdict):
     assert machine.call(name, *arguments) == verdict
+
+
+# What a foreign program has beyond a plugin, and what it has not.
+FOREIGN = {
+    "execve": ("execve", (), ALLOW),
+    "start a descriptor": ("execveat", (), KILL),
+    "first thread": ("set_tid_address", (), ALLOW),
+    "data memory": ("mmap", (0, 4096, 3, 0x22), ALLOW),
+    "code of a file": ("mmap", (0, 4096, 5, 0x2), ALLOW),
+    "writable code of a file": ("mmap", (0, 4096, 7, 0x2), EPERM),
+    "code without a file": ("mmap", (0, 4096, 5, 0x22), EPERM),
+    "code without a file, high bits": ("mmap", (0, 4096, HIGH | 4, HIGH | 0x20), EPERM),
+    "make it code": ("mprotect", (0, 4096, 5), EPERM),
+    "memfd": ("memfd_create", (), EPERM),
+    "fork": ("clone", (17,), EAGAIN),
+    "socket": ("socket", (2, 1, 0), EACCES),
+    "ptrace": ("ptrace", (), KILL),
+}
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)
+@pytest.mark.parametrize(("name", "arguments", "verdict"), FOREIGN.values(), ids=FOREIGN)
+def test_a_foreign_program(architecture, name, arguments, verdict):
+    assert Machine(architecture, policy.FOREIGN).call(name, *arguments) == verdict
+
+
+def test_the_register_of_the_first_thread():
+    machine = Machine(syscalls.X86_64, policy.FOREIGN)
+    assert machine.call("arch_prctl", 0x1002, 0x7FFF_0000_0000) == ALLOW
+    assert (
+        machine.call("arch_prctl", 0x1001)
+        == machine.call("arch_prctl", 0x1012)
+        == policy.refuse(errno.EINVAL)
+    )
+
+
+def test_what_a_foreign_program_has_beyond_a_plugin_is_this_and_no_more():
+    pure, foreign = policy.PURE, policy.FOREIGN
+    assert foreign.allowed - pure.allowed == {"execve", "set_tid_address"}
+    assert pure.fatal - foreign.fatal == {"execve"}
+    assert not pure.allowed - foreign.allowed | foreign.fatal - pure.fatal
+    differs = {name for name in foreign.filtered if foreign.filtered[name] != pure.filtered.get(name)}
+    assert differs == {"mmap", "arch_prctl"}
 
 
 @pytest.mark.parametrize("flag", [0x2_0000, *(1 << bit for bit in range(25, 31))], ids=hex)

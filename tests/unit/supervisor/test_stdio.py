@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import anyio
 import pytest
 from pp_host.limits import LIMITS
-from pp_host.supervisor.stdio import LINE, StdioDrain
+from pp_host.supervisor.stdio import LINE, StdioDrain, Transcript
 
 pytestmark = pytest.mark.anyio
 
@@ -71,3 +71,28 @@ async def test_too_many_bytes_are_a_flood_told_once(pipe: tuple[int, int]) -> No
         await settled()
     drain.close()
     assert floods == [1]
+
+
+async def test_a_transcript_is_every_byte_in_order_with_what_was_unread_at_the_end(
+    pipe: tuple[int, int],
+) -> None:
+    near, far = pipe
+    transcript = Transcript(near, lambda: pytest.fail("no flood"))
+    os.write(far, b"one\n\n\xff")
+    await settled()
+    os.write(far, b"y" * 60_000)
+    transcript.close()
+    assert transcript.text == "one\n\n\ufffd" + "y" * 60_000
+    assert transcript.last_lines[0] == "one"
+
+
+async def test_a_transcript_ends_at_the_limit(pipe: tuple[int, int]) -> None:
+    near, far = pipe
+    floods: list[int] = []
+    transcript = Transcript(near, lambda: floods.append(1))
+    for _ in range(LIMITS.process.stdout_bytes_per_minute // 16_384 + 3):
+        os.write(far, b"x" * 16_384)
+        await settled()
+    transcript.close()
+    assert floods == [1]
+    assert len(transcript.text) == LIMITS.process.stdout_bytes_per_minute

@@ -48,7 +48,7 @@ from pp_host.record.log import Record
 from pp_host.record.note import load_key
 from pp_host.sandbox.cgroups import Cgroups
 from pp_host.sandbox.launch import Launch, Launcher
-from pp_host.supervisor.room import settle
+from pp_host.supervisor.plan import settle
 
 VERSION = version("probablyprofit-host")
 TOTALS = ("decisions", "orders", "fills", "cash", "equity_end", "actions_digest")

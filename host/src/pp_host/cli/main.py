@@ -58,6 +58,7 @@ COMMANDS: Mapping[str, Place] = MappingProxyType(
         "trust": Place("trust", "app", "Publishers whose signatures count here."),
         "data": Place("data", "app", "Recorded markets: what is on a tape, and new ones."),
         "audit": Place("audit", "app", "The record: what happened, provably."),
+        "sandbox": Place("sandbox", "app", "Put a script, a program or bytes of your own behind the walls."),
         "doctor": Place(
             "doctor", "doctor", "Which walls stand on this machine, and what to do about the others."
         ),

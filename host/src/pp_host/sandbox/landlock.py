@@ -18,6 +18,7 @@ from pp_host.sandbox.plan import RULESET_FD, SandboxPlan
 
 _VERSION_FLAG: Final = 1
 _RULE_PATH_BENEATH: Final = 1
+_EXECUTE: Final = 1 << 0
 _WRITE_FILE: Final = 1 << 1
 _READ_FILE: Final = 1 << 2
 _READ_DIR: Final = 1 << 3
@@ -40,7 +41,13 @@ def version() -> int:
     return abi.call("landlock_create_ruleset", None, 0, _VERSION_FLAG)
 
 
-def build(readable: Sequence[str], devices: Sequence[str], *, listable: Sequence[str] = ()) -> None:
+def build(
+    readable: Sequence[str],
+    devices: Sequence[str],
+    *,
+    programs: Sequence[str] = (),
+    listable: Sequence[str] = (),
+) -> None:
     """Leave the ruleset at RULESET_FD, made inside the new root: rules stick to inodes, not to names.
 
     What is only listable shows names, in the folders below it too, and no contents.
@@ -52,6 +59,8 @@ def build(readable: Sequence[str], devices: Sequence[str], *, listable: Sequence
         _permit(ruleset, folder, _READ_DIR)
     for device in devices:
         _permit(ruleset, device, _READ_FILE | _WRITE_FILE)
+    for program in programs:
+        _permit(ruleset, program, _READ_FILE | _EXECUTE)
     os.dup2(ruleset, RULESET_FD)
     if ruleset != RULESET_FD:
         os.close(ruleset)

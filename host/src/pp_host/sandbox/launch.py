@@ -20,7 +20,7 @@ from pp_host.limits import LIMITS
 from pp_host.sandbox import syscalls, walls
 from pp_host.sandbox.cgroups import Cage, Cgroups
 from pp_host.sandbox.nursery import GO, Zygote, hear, hear_with_fds, pipe, socket_pair
-from pp_host.sandbox.plan import LEVELS, Room, SandboxPlan
+from pp_host.sandbox.plan import LEVELS, SandboxPlan, ZygotePlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +57,15 @@ async def launch(plan: SandboxPlan, *, timeout_seconds: float) -> Jailed:
 
 
 class Launcher:
-    """Keeps a zygote per room, and replaces it when it has ended or has borne its share. Whoever holds it closes it.
+    """Keeps zygotes, and replaces one that has ended or has borne its share. Whoever holds it closes it.
 
     `cgroups`: each process gets one; None where there are none to give.
     """
 
     def __init__(self, cgroups: Cgroups | None = None) -> None:
         self._cgroups = cgroups
-        self._zygotes: dict[Room, Zygote] = {}
-        self._turns: dict[Room, asyncio.Lock] = {}
+        self._zygotes: dict[ZygotePlan, Zygote] = {}
+        self._turns: dict[ZygotePlan, asyncio.Lock] = {}
 
     async def launch(self, plan: SandboxPlan, *, timeout_seconds: float) -> Jailed:
         """Implements Launch."""
@@ -78,8 +78,8 @@ class Launcher:
 
     def close(self) -> None:
         """End every zygote; what they have borne lives on."""
-        for room in list(self._zygotes):
-            self._end(room)
+        for plan in list(self._zygotes):
+            self._end(plan)
 
     async def _launch(self, plan: SandboxPlan) -> Jailed:
         with contextlib.ExitStack() as undo:
@@ -117,39 +117,39 @@ class Launcher:
         self, plan: SandboxPlan, control: socket.socket, fds: tuple[int, ...], far: contextlib.ExitStack
     ) -> int:
         """The pid of a child that waits for `go`. One at a time, so that none is ever without a holder."""
-        async with self._turns.setdefault(plan.room, asyncio.Lock()):
-            zygote = await self._zygote(plan.room)
+        async with self._turns.setdefault(plan.zygote, asyncio.Lock()):
+            zygote = await self._zygote(plan.zygote)
             try:
                 zygote.bear(plan, fds)
                 far.close()  # so that its end shows as EOF
                 return await _announced(control)
             except ConnectionError:
                 words = zygote.last_words()
-                self._end(plan.room)
+                self._end(plan.zygote)
                 raise walls.missing("start", 0, f"the zygote ended without a word{words}") from None
             except BaseException:  # a child that it made meanwhile must not be left
-                self._end(plan.room)
+                self._end(plan.zygote)
                 raise
 
-    async def _zygote(self, room: Room) -> Zygote:
-        kept = self._zygotes.get(room)
+    async def _zygote(self, plan: ZygotePlan) -> Zygote:
+        kept = self._zygotes.get(plan)
         if kept is not None and kept.children < LIMITS.sandbox.zygote_children and not kept.has_ended():
             return kept
-        self._end(room)
-        zygote = self._zygotes[room] = Zygote(room)
+        self._end(plan)
+        zygote = self._zygotes[plan] = Zygote(plan)
         try:
             await zygote.ready()
         except ConnectionError:
             words = zygote.last_words()
-            self._end(room)
+            self._end(plan)
             raise walls.missing("start", 0, f"the zygote ended without a word{words}") from None
         except BaseException:
-            self._end(room)
+            self._end(plan)
             raise
         return zygote
 
-    def _end(self, room: Room) -> None:
-        zygote = self._zygotes.pop(room, None)
+    def _end(self, plan: ZygotePlan) -> None:
+        zygote = self._zygotes.pop(plan, None)
         if zygote is not None:
             zygote.close()
 
@@ -181,6 +181,10 @@ def _check_possible(plan: SandboxPlan) -> None:
     syscalls.native()
     if plan.level not in LEVELS:
         raise Refused(f"level {plan.level} is none", hint=f"one of {', '.join(LEVELS)}")
+    if plan.room and plan.level != "L3":
+        raise WallMissing(
+            "empty root", f"level {plan.level} has none", hint="foreign programs run at L3 only"
+        )
     if plan.tmp_mb and plan.level != "L3":
         raise WallMissing(
             "private /tmp", f"level {plan.level} has none", hint="only a machine that gives L3 can grant tmp"

@@ -75,9 +75,11 @@ def private_tmp(plan: SandboxPlan) -> None:
         )
 
 
-def deny_exec(_: SandboxPlan) -> None:
-    """All native code is loaded by now: from here no file in the view can become code."""
+def deny_exec(plan: SandboxPlan) -> None:
+    """All native code is loaded by now: from here no file in the view can become code, but a foreign program's own."""
     _set_attributes(AT_FDCWD, "/", AT_RECURSIVE, _ATTR_NOSUID | _ATTR_NOEXEC)
+    for file in plan.room:
+        _set_attributes(AT_FDCWD, file.target, 0, 0, without=_ATTR_NOEXEC)
 
 
 def _take(source: Path, further: int) -> int:
@@ -116,7 +118,7 @@ def _mount_tmpfs(target: str, flags: int, options: str) -> None:
     abi.call("mount", "tmpfs", target, "tmpfs", flags, options)
 
 
-def _set_attributes(at: int, path: str, flags: int, attributes: int) -> None:
+def _set_attributes(at: int, path: str, flags: int, attributes: int, *, without: int = 0) -> None:
     """`struct mount_attr`: what to set, what to clear, propagation, user namespace"""
-    change = struct.pack("=QQQQ", attributes, 0, 0, 0)
+    change = struct.pack("=QQQQ", attributes, without, 0, 0)
     abi.call("mount_setattr", at, path, flags, change, len(change))

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from pp_host.limits import LIMITS
 from pp_host.sandbox import walls
-from pp_host.sandbox.plan import FOREIGN_ID, INNER_ID, Room, SandboxPlan
+from pp_host.sandbox.plan import FOREIGN_ID, INNER_ID, SandboxPlan, ZygotePlan
 
 GO: Final = b"go"
 _BOOT: Final = (
@@ -34,7 +34,7 @@ _BOOT: Final = (
 class Zygote:
     """A process that stands ready to make others behind the walls of its room. Whoever holds it closes it."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, plan: ZygotePlan) -> None:
         self.children = 0
         self._undo = contextlib.ExitStack()
         with contextlib.ExitStack() as far:
@@ -42,7 +42,7 @@ class Zygote:
             self._stderr, far_stderr = pipe(self._undo, far)
             self._process = subprocess.Popen(
                 command("zygote", str(far_control.fileno())),
-                env={"PYTHONHASHSEED": str(room.hash_seed)},
+                env={"PYTHONHASHSEED": str(plan.hash_seed)},
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=far_stderr,
@@ -51,11 +51,11 @@ class Zygote:
                 start_new_session=True,  # Ctrl-C reaches the host only, and a failed start can be swept up whole
             )
             self._undo.callback(_end_group, self._process)
-        self._room = room
+        self._plan = plan
 
     async def ready(self) -> None:
         """Wait until its room stands. Raises WallMissing, naming the wall, why, and the remedy; ConnectionError."""
-        self._control.send(self._room.encode())
+        self._control.send(self._plan.encode())
         while True:
             match await hear(self._control):
                 case ["maps"]:

@@ -9,7 +9,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from pp_host.limits import LIMITS
 
@@ -32,17 +32,26 @@ PROC_FD: Final = 7  # a descriptor of /proc, which has no path any more once the
 LEVELS: Final = ("L3", "L2", "L1")  # strongest first; docs/THREATS.md says what each one keeps
 
 
+class RoomFile(NamedTuple):
+    """A file of a foreign program's: `source` on the host, read-only and executable as `target` inside."""
+
+    source: Path
+    target: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
-    """What a zygote prepares once for all plugins that it bears.
+class ZygotePlan:
+    """What a zygote prepares once for all processes that it bears.
 
     `packages` are visible read-only as SITE/<name>; `preload` is trusted code, imported before the walls are whole.
+    room: a foreign program's files. Where there are any, the entry may become one of them, and nothing else.
     """
 
     level: str  # one of LEVELS
     packages: tuple[Path, ...]  # folders, or single extension or .py files
     preload: tuple[str, ...]
     hash_seed: int  # 0 to 4294967295, recorded so that a replay iterates in the same order
+    room: tuple[RoomFile, ...] = ()
 
     def encode(self) -> bytes:
         return json.dumps(dataclasses.asdict(self), default=str).encode()
@@ -53,11 +62,12 @@ class Room:
         fields = json.loads(message)
         fields["packages"] = tuple(Path(path) for path in fields["packages"])
         fields["preload"] = tuple(fields["preload"])
+        fields["room"] = tuple(RoomFile(Path(source), target) for source, target in fields["room"])
         return cls(**fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxPlan(Room):
+class SandboxPlan(ZygotePlan):
     """`told`: fatal calls are told to the host, which has to listen and to end the process; else the kernel ends it."""
 
     entry: str  # "package.module:function", called with (rpc_fd, selfcheck)
@@ -76,8 +86,9 @@ class SandboxPlan(Room):
             raise ValueError(f"two packages share one name inside: {sorted(names)}")
 
     @property
-    def room(self) -> Room:
-        return Room(level=self.level, packages=self.packages, preload=self.preload, hash_seed=self.hash_seed)
+    def zygote(self) -> ZygotePlan:
+        names = (field.name for field in dataclasses.fields(ZygotePlan))
+        return ZygotePlan(**{name: getattr(self, name) for name in names})
 
     @classmethod
     def within_limits(

@@ -4,7 +4,8 @@ Three verdicts: allow; a soft errno, for what a decent library may try; fatal, f
 call never happens: either the kernel ends the process at once, or it holds the caller and tells the host, which ends
 it and knows what was called. Everything not named here is refused with EPERM, so a call that a future kernel adds is
 refused too. Plugins bring no native code: once their interpreter is loaded, nothing may become executable any more
-(see interpreter.py).
+(see interpreter.py). That is the profile PURE; FOREIGN is for a program that an operator puts behind the walls to see
+what it gets.
 """
 
 from __future__ import annotations
@@ -74,7 +75,10 @@ REFUSED: Final[Mapping[str, int]] = {
 
 _CLONE_NEW: Final = 0x7E02_0000  # every CLONE_NEW* that clone(2) takes
 _CLONE_THREAD: Final = 0x0001_0000
+_PROT_WRITE: Final = 0x2
 _PROT_EXEC: Final = 0x4
+_MAP_ANONYMOUS: Final = 0x20
+_ARCH_SET_FS: Final = 0x1002
 _AF_UNIX: Final = 1
 _SOCK_STREAM: Final = 1
 _SOCK_FLAGS: Final = 0o2004000  # SOCK_CLOEXEC | SOCK_NONBLOCK
@@ -110,12 +114,15 @@ SELF: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class Require:
-    """`argument & mask` must be one of `values`, or else; a 64-bit mask takes one value. SELF: the own process id."""
+    """`argument & mask` must be one of `values`, or else; a 64-bit mask takes one value. SELF: the own process id.
+
+    otherwise: a verdict, KILL standing for any fatal one, or further requirements that make up for this one.
+    """
 
     argument: int
     mask: int
     values: tuple[int, ...]
-    otherwise: int
+    otherwise: int | tuple[Require, ...]
 
 
 # Allowed when every requirement holds; the first that does not gives the verdict.
@@ -149,33 +156,72 @@ FILTERED: Final[Mapping[str, tuple[Require, ...]]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What one kind of code may call; whatever REFUSED names is the same for all."""
+
+    allowed: frozenset[str]
+    fatal: frozenset[str]
+    filtered: Mapping[str, tuple[Require, ...]]
+
+
+PURE: Final = Profile(ALLOWED, FATAL, FILTERED)
+
+# Beyond PURE: the program itself is started (which file can be one, the mounts and Landlock decide), libc begins its
+# first thread, and pages of a file are mapped as code, never writable, never without a file behind them.
+FOREIGN: Final = Profile(
+    ALLOWED | _names("execve set_tid_address"),
+    FATAL - _names("execve"),
+    {
+        **FILTERED,
+        "arch_prctl": (Require(0, _INT, (_ARCH_SET_FS,), refuse(errno.EINVAL)),),
+        "mmap": (
+            Require(
+                2,
+                _PROT_EXEC,
+                (0,),
+                (
+                    Require(2, _PROT_WRITE, (0,), refuse(errno.EPERM)),
+                    Require(3, _MAP_ANONYMOUS, (0,), refuse(errno.EPERM)),
+                ),
+            ),
+        ),
+    },
+)
+
 _WITHOUT_PATHS: Final[Mapping[str, tuple[Require, ...]]] = {
     "newfstatat": (Require(3, _AT_EMPTY_PATH, (_AT_EMPTY_PATH,), refuse(errno.EACCES)),),
 }
 
 
 def program(
-    architecture: Architecture, *, tmp: bool, level: str = "L3", own: int = 1, fatal: int = KILL
+    architecture: Architecture,
+    profile: Profile = PURE,
+    *,
+    tmp: bool,
+    level: str = "L3",
+    own: int = 1,
+    fatal: int = KILL,
 ) -> bytes:
     """The assembled filter: wrong architecture kills, x32 kills, then a binary search over the numbers.
 
     `own` is the process id; `fatal` is KILL or TELL.
     """
-    leaves = _leaves(architecture, _named(tmp=tmp, level=level, own=own, fatal=fatal))
+    leaves = _leaves(architecture, _named(profile, tmp=tmp, level=level, own=own, fatal=fatal))
     search = bpf.if_at_least(X32_BIT, bpf.verdict(KILL), _search(_intervals(leaves)))
     native = bpf.with_word(bpf.NUMBER_OFFSET, search)
     wrong = bpf.verdict(KILL)
     return bpf.assemble(bpf.with_word(bpf.ARCH_OFFSET, bpf.if_equal(architecture.audit, native, wrong)))
 
 
-def _named(*, tmp: bool, level: str, own: int, fatal: int) -> dict[str, bpf.Code]:
+def _named(profile: Profile, *, tmp: bool, level: str, own: int, fatal: int) -> dict[str, bpf.Code]:
     """What each named call leads to."""
-    allowed, filtered = ALLOWED | ALLOWED_WITH_TMP if tmp else ALLOWED, dict(FILTERED)
+    allowed, filtered = profile.allowed | ALLOWED_WITH_TMP if tmp else profile.allowed, dict(profile.filtered)
     named: dict[str, bpf.Code] = dict.fromkeys(allowed, bpf.verdict(ALLOW))
     if level == "L1":
         named |= dict.fromkeys(_WITH_A_PATH, bpf.verdict(refuse(errno.EACCES)))
         filtered |= _WITHOUT_PATHS
-    named |= dict.fromkeys(FATAL, bpf.verdict(fatal))
+    named |= dict.fromkeys(profile.fatal, bpf.verdict(fatal))
     named |= {name: bpf.verdict(refuse(number)) for name, number in REFUSED.items()}
     return named | {name: _demand(requirements, own, fatal) for name, requirements in filtered.items()}
 
@@ -187,14 +233,18 @@ def _leaves(architecture: Architecture, named: Mapping[str, bpf.Code]) -> dict[i
 def _demand(requirements: Sequence[Require], own: int, fatal: int) -> bpf.Code:
     code = bpf.verdict(ALLOW)
     for requirement in reversed(requirements):
-        otherwise = fatal if requirement.otherwise == KILL else requirement.otherwise
+        missed = requirement.otherwise
+        if isinstance(missed, int):
+            otherwise = bpf.verdict(fatal if missed == KILL else missed)
+        else:
+            otherwise = _demand(missed, own, fatal)
         for half in (1, 0):
             mask = requirement.mask >> 32 * half & _INT
             if mask:
                 values = [
                     (own if value == SELF else value) >> 32 * half & _INT for value in requirement.values
                 ]
-                tested = bpf.if_any(values, code, bpf.verdict(otherwise))
+                tested = bpf.if_any(values, code, otherwise)
                 code = bpf.with_argument(requirement.argument, half, mask, tested)
     return code
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 from pp_host.sandbox import abi, policy, syscalls
@@ -32,9 +32,10 @@ class _Program(ctypes.Structure):
 
 
 @cache
-def filter_program(level: str, own: int, *, tmp: bool, told: bool) -> bytes:
+def filter_program(level: str, own: int, *, foreign: bool, tmp: bool, told: bool) -> bytes:
+    profile = policy.FOREIGN if foreign else policy.PURE
     fatal = policy.TELL if told else policy.KILL
-    return policy.program(syscalls.native(), tmp=tmp, level=level, own=own, fatal=fatal)
+    return policy.program(syscalls.native(), profile, tmp=tmp, level=level, own=own, fatal=fatal)
 
 
 def install(plan: SandboxPlan) -> int | None:
@@ -43,14 +44,14 @@ def install(plan: SandboxPlan) -> int | None:
     A container's own filter would answer first where it refuses a call, and the host never hear of it; nothing answers
     before a kill.
     """
-    own, tmp = os.getpid(), plan.tmp_mb > 0
+    assemble = partial(filter_program, plan.level, os.getpid(), foreign=bool(plan.room), tmp=plan.tmp_mb > 0)
     if plan.told and abi.prctl(_PR_GET_SECCOMP) == _NO_FILTER:
         try:
-            return _enforce(filter_program(plan.level, own, tmp=tmp, told=True), _LISTENING)
+            return _enforce(assemble(told=True), _LISTENING)
         except OSError as error:
             if error.errno not in _UNHEARD:
                 raise
-    load(filter_program(plan.level, own, tmp=tmp, told=False))
+    load(assemble(told=False))
     return None
 
 

@@ -17,7 +17,7 @@ from pp_host.errors import WallMissing
 
 # name:x86_64:aarch64
 _TABLE: Final = """
-access:21:- acct:163:89 add_key:248:217 adjtimex:159:171 bpf:321:280 brk:12:214 capget:125:90
+access:21:- acct:163:89 add_key:248:217 adjtimex:159:171 arch_prctl:158:- bpf:321:280 brk:12:214 capget:125:90
 capset:126:91 chroot:161:51 clock_adjtime:305:266 clock_getres:229:114 clock_gettime:228:113
 clock_nanosleep:230:115 clock_settime:227:112 clone:56:220 clone3:435:435 close:3:57 close_range:436:436
 delete_module:176:106 dup:32:23 dup2:33:- dup3:292:24 epoll_create1:291:20 epoll_ctl:233:21
@@ -41,7 +41,7 @@ pwrite64:18:68 quotactl:179:60 read:0:63 readlink:89:- readlinkat:267:78 readv:1
 recvfrom:45:207 recvmsg:47:212 rename:82:- renameat:264:38 renameat2:316:276 request_key:249:218
 restart_syscall:219:128 rmdir:84:- rseq:334:293 rt_sigaction:13:134 rt_sigprocmask:14:135
 rt_sigreturn:15:139 sched_getaffinity:204:123 sched_yield:24:124 seccomp:317:277 select:23:-
-sendmsg:46:211 sendto:44:206 set_robust_list:273:99 setdomainname:171:162 sethostname:170:161
+sendmsg:46:211 sendto:44:206 set_robust_list:273:99 set_tid_address:218:96 setdomainname:171:162 sethostname:170:161
 setns:308:268 setsockopt:54:208 settimeofday:164:170 shutdown:48:210 sigaltstack:131:132 socket:41:198
 socketpair:53:199 stat:4:- statx:332:291 swapoff:168:225 swapon:167:224 sysinfo:99:179 syslog:103:116
 tgkill:234:131 time:201:- times:100:153 umount2:166:39 uname:63:160 unlink:87:- unlinkat:263:35

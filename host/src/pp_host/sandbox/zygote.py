@@ -2,7 +2,7 @@
 
 Runs `python -s -P -S -B` with nothing but a hash seed in its environment. No code runs in it but this package, the
 standard library and the room's preload set: never a plugin's, and nothing that a plugin wrote is ever parsed here. Over
-ZYGOTE_FD it receives the room, then one plan for each child with four descriptors: the child's end of the wire, of a
+ZYGOTE_FD it receives the plan, then one plan for each child with four descriptors: the child's end of the wire, of a
 control socket, and of the pipes for stdout and stderr. It answers with JSON arrays, one per message:
 
     ["maps"]                              root only: please write my id maps; the host answers `go`
@@ -27,7 +27,7 @@ from typing import Final, NoReturn
 from pp_host.limits import LIMITS
 from pp_host.sandbox import capabilities, interpreter, jail, landlock, mounts, namespaces, process, seccomp
 from pp_host.sandbox.jail import standing, tell
-from pp_host.sandbox.plan import FIRST, FOREIGN_ID, INNER_ID, PYTHON, SITE, ZYGOTE_FD, Room, SandboxPlan
+from pp_host.sandbox.plan import FIRST, FOREIGN_ID, INNER_ID, PYTHON, SITE, ZYGOTE_FD, SandboxPlan, ZygotePlan
 
 _FDS_OF_A_CHILD: Final = 4
 
@@ -38,44 +38,44 @@ def main(control_fd: int) -> Callable[[], object]:
     with standing("parent", ZYGOTE_FD):
         process.end_with_host()
     os.umask(0o022)
-    room = Room.decode(os.read(ZYGOTE_FD, LIMITS.sandbox.control_message_bytes))
+    plan = ZygotePlan.decode(os.read(ZYGOTE_FD, LIMITS.sandbox.control_message_bytes))
     interpreter.load_native_code()
-    if room.level == "L3":
-        _move_out(room)
+    if plan.level == "L3":
+        _move_out(plan)
     else:
-        _stay(room)
+        _stay(plan)
     with standing("parent", ZYGOTE_FD):
         process.end_with_host()  # again: changing ids disarmed it
-    _furnish(room)
-    plan, fds = _serve(room)
-    jail.lock_in(plan, fds)
-    return jail.entry(plan)
+    _furnish(plan)
+    born, fds = _serve(plan)
+    jail.lock_in(born, fds)
+    return jail.entry(born)
 
 
-def _move_out(room: Room) -> None:
+def _move_out(plan: ZygotePlan) -> None:
     outside = interpreter.standard_library()
     if os.geteuid() == 0:
-        _leave_as_root(room)
+        _leave_as_root(plan)
     else:
-        _leave_as_user(room)
+        _leave_as_user(plan)
     interpreter.move_in(outside)
     with standing("packages", ZYGOTE_FD):
-        interpreter.check_readable([Path(SITE, path.name) for path in room.packages])
+        interpreter.check_readable([Path(SITE, path.name) for path in plan.packages])
 
 
-def _leave_as_user(room: Room) -> None:
+def _leave_as_user(plan: ZygotePlan) -> None:
     uid, gid = os.getuid(), os.getgid()
     with standing("namespaces", ZYGOTE_FD):
         namespaces.leave_as_user()
     with standing("user namespace", ZYGOTE_FD):
         namespaces.map_self(uid, gid)
-    _build_root(room)
+    _build_root(plan)
 
 
-def _leave_as_root(room: Room) -> None:
+def _leave_as_root(plan: ZygotePlan) -> None:
     with standing("namespaces", ZYGOTE_FD):
         namespaces.leave_as_root()
-    _build_root(room)
+    _build_root(plan)
     with standing("user namespace", ZYGOTE_FD):
         namespaces.give_up_root()
         tell(ZYGOTE_FD, "maps")
@@ -84,14 +84,14 @@ def _leave_as_root(room: Room) -> None:
         process.dumpable()
 
 
-def _build_root(room: Room) -> None:
+def _build_root(plan: ZygotePlan) -> None:
     with standing("host name", ZYGOTE_FD):
         namespaces.name_host()
     with standing("empty root", ZYGOTE_FD):
-        mounts.build_root(interpreter.view(room.packages))
+        mounts.build_root((*interpreter.view(plan.packages), *(mounts.Bind(*file) for file in plan.room)))
 
 
-def _stay(room: Room) -> None:
+def _stay(plan: ZygotePlan) -> None:
     """Without namespaces: nothing moves, but root becomes nobody's id for good."""
     if os.geteuid() == 0:
         with standing("foreign user", ZYGOTE_FD):
@@ -99,36 +99,36 @@ def _stay(room: Room) -> None:
             os.setgroups([])
             namespaces.become(FOREIGN_ID)
     with standing("packages", ZYGOTE_FD):
-        interpreter.check_readable([interpreter.standard_library(), *room.packages])
-    interpreter.stay(room.packages)
+        interpreter.check_readable([interpreter.standard_library(), *plan.packages])
+    interpreter.stay(plan.packages)
 
 
-def _furnish(room: Room) -> None:
+def _furnish(plan: ZygotePlan) -> None:
     """What all children share: modules, the ruleset, the filter. Frozen, so that they go on sharing it."""
     with standing("preload", ZYGOTE_FD):
-        for module in room.preload:
+        for module in plan.preload:
             importlib.import_module(module)
-        if room.level == "L1":
-            interpreter.load_widely_used(room.packages)
-    if room.level != "L1":
+        if plan.level == "L1":
+            interpreter.load_widely_used(plan.packages)
+    if plan.level != "L1":
         with standing("landlock", ZYGOTE_FD):
-            _permit(room)
-    if room.level == "L3":
+            _permit(plan)
+    if plan.level == "L3":
         for told in (True, False):
-            seccomp.filter_program("L3", FIRST, tmp=False, told=told)
+            seccomp.filter_program("L3", FIRST, foreign=bool(plan.room), tmp=False, told=told)
     gc.collect()
     gc.freeze()
 
 
-def _permit(room: Room) -> None:
-    if room.level == "L3":
-        landlock.build((PYTHON,), mounts.DEVICES)
+def _permit(plan: ZygotePlan) -> None:
+    if plan.level == "L3":
+        landlock.build((PYTHON,), mounts.DEVICES, programs=[file.target for file in plan.room])
     else:
         listable = [str(interpreter.standard_library())]
-        landlock.build(interpreter.readable(room.packages), mounts.DEVICES, listable=listable)
+        landlock.build(interpreter.readable(plan.packages), mounts.DEVICES, listable=listable)
 
 
-def _serve(room: Room) -> tuple[SandboxPlan, list[int]]:
+def _serve(plan: ZygotePlan) -> tuple[SandboxPlan, list[int]]:
     """Make a child whenever the host asks; returns in each child. Ends the zygote when the host hangs up."""
     control = socket.socket(fileno=ZYGOTE_FD)
     tell(ZYGOTE_FD, "ready")
@@ -138,7 +138,7 @@ def _serve(room: Room) -> tuple[SandboxPlan, list[int]]:
             _end()
         _, child_control, _, _ = fds
         with standing("pid namespace", child_control):
-            pid = namespaces.clone_child(room.level)
+            pid = namespaces.clone_child(plan.level)
         if not pid:
             control.detach()
             return SandboxPlan.decode(message), fds

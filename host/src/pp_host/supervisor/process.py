@@ -38,7 +38,7 @@ from pp_host.sandbox.attest import attest
 from pp_host.sandbox.fatal import fatal_call
 from pp_host.sandbox.launch import Jailed, Launch, discard, launch
 from pp_host.supervisor.life import Outcome
-from pp_host.supervisor.room import plan_of
+from pp_host.supervisor.plan import plan_of
 from pp_host.supervisor.spec import PluginSpec
 from pp_host.supervisor.stdio import StdioDrain
 from pp_host.supervisor.watch import Phase, Watch
@@ -54,30 +54,35 @@ class Answering(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a process ended; `detail` is one line for the record."""
+    """How a process ended. detail: one line for the record; call: the fatal call that it is known to have made."""
 
     outcome: Outcome
     detail: str
     signal: int = 0
     status: int = 0
+    call: str = ""
 
     def __str__(self) -> str:
         return f"{self.outcome.value}: {self.detail}"
 
 
-class PluginProcess:
-    """A running plugin. Made by `start`."""
+# Makes the reader of one of its pipes: the descriptor, and what to call when it is flooded.
+Drained = Callable[[int, Callable[[], None]], StdioDrain]
 
-    def __init__(
-        self, spec: PluginSpec, jailed: Jailed, answering: Answering, on_line: Callable[[str], None]
-    ) -> None:
+
+class PluginProcess:
+    """A running plugin. Made by `start`; `accepted` counts what it said so far and the host took."""
+
+    def __init__(self, spec: PluginSpec, jailed: Jailed, answering: Answering, drained: Drained) -> None:
         loop = asyncio.get_running_loop()
         self.pid = jailed.pid
         self.walls: tuple[str, ...] = ()
+        self.accepted = 0
         self._spec = spec
         self._jailed = jailed
         self._answering = answering
         self._why: tuple[Outcome, str] | None = None
+        self._call = ""
         self._phase = Phase(0, in_call=False)
         self._tasks: set[asyncio.Task[None]] = set()
         self._hello: asyncio.Future[messages.Hello] = loop.create_future()
@@ -93,7 +98,7 @@ class PluginProcess:
             ),
         )
         self._channel.closed.add_done_callback(self._hung_up)
-        self._pipes = [StdioDrain(fd, on_line, self._flooded) for fd in (jailed.stdout, jailed.stderr)]
+        self._pipes = [drained(fd, self._flooded) for fd in (jailed.stdout, jailed.stderr)]
         self._watch = Watch(
             jailed.pid,
             memory_mb=spec.memory_mb,
@@ -117,25 +122,34 @@ class PluginProcess:
     ) -> PluginProcess:
         """Launch, attest, hand over the code, configure. HostError says what went wrong; nothing is left behind."""
         jailed = await launch(plan_of(spec), timeout_seconds=LIMITS.wire.handshake_seconds)
+        process = cls.adopt(spec, jailed, answering, lambda fd, flooded: StdioDrain(fd, on_line, flooded))
+        await process.prepare(now)
+        return process
+
+    @classmethod
+    def adopt(cls, spec: PluginSpec, jailed: Jailed, answering: Answering, drained: Drained) -> PluginProcess:
+        """Take over what was launched, of which nothing was heard yet; it is ended when that fails."""
         try:
-            process = cls(spec, jailed, answering, on_line)
+            return cls(spec, jailed, answering, drained)
         except BaseException:  # nobody has it yet
             discard(jailed)
             raise
+
+    async def prepare(self, now: int) -> None:
+        """Attest, hand over the code, configure. HostError says what went wrong; the process has ended then."""
         try:
-            await process._shake_hands(now)
-            process._phase = Phase(1, in_call=False)  # from here on processor time is counted
+            await self._shake_hands(now)
+            self._phase = Phase(1, in_call=False)  # from here on processor time is counted
         except PluginGone as gone:  # how it went says more than that it is gone
             with anyio.CancelScope(shield=True):
-                ending = await process.ended()
-            raise PluginUnstarted(f"{spec.ref.id}: {ending.detail}", ending) from gone
+                ending = await self.ended()
+            raise PluginUnstarted(f"{self._spec.ref.id}: {ending.detail}", ending) from gone
         except BaseException as error:
             outcome = Outcome.VIOLATION if isinstance(error, PluginViolation) else Outcome.SETUP_ERROR
-            process.end(outcome, str(error) or type(error).__name__)
+            self.end(outcome, str(error) or type(error).__name__)
             with anyio.CancelScope(shield=True):
-                await process.ended()
+                await self.ended()
             raise
-        return process
 
     async def _shake_hands(self, now: int) -> None:
         hello = await self._greeting()
@@ -196,12 +210,15 @@ class PluginProcess:
     ) -> Any:
         who = self._spec.ref.id
         try:
-            return await self._channel.call(method, body, seconds=seconds, outer_seconds=outer, fds=fds)
+            answer = await self._channel.call(method, body, seconds=seconds, outer_seconds=outer, fds=fds)
+            self.accepted += 1
+            return answer
         except CallTimeout as error:
             what = f"{method}: no answer within {min(seconds, outer):g} s"
             self._spawn(self._grace(what))
             raise PluginTimeout(f"{who}: {what}") from error
         except RemoteError as error:
+            self.accepted += 1
             raise PluginError(f"{who}: {method}: {error}") from error
         except ChannelClosed as error:
             raise PluginGone(f"{who}: {method}: {error}") from error
@@ -245,8 +262,10 @@ class PluginProcess:
     async def _answer(self, request: RequestReceived) -> None:
         try:
             reply = await self._answering.answer(request.method, request.body)
+            self.accepted += 1
             self._channel.reply(request.id, reply)
         except RequestRefused as refusal:
+            self.accepted += 1
             self._channel.fail(request.id, messages.Failure(code=refusal.code, message=str(refusal)))
         except (PluginViolation, ProtocolError) as error:
             self.end(Outcome.VIOLATION, str(error))
@@ -256,9 +275,11 @@ class PluginProcess:
     def _told(self, event: EventReceived) -> None:
         if event.method == "hello":
             self._hello.set_result(decode_body(event.body, messages.Hello))
+            self.accepted += 1
             return
         try:
             self._answering.hear(event.method, event.body)
+            self.accepted += 1
         except PluginViolation as error:
             self.end(Outcome.VIOLATION, str(error))
         except RecordError as error:  # the session stops at its next entry; nobody need be heard until then
@@ -269,6 +290,7 @@ class PluginProcess:
             listener
         )  # one is enough, and a dead process is readable for ever
         if (name := fatal_call(listener)) is not None:
+            self._call = name
             self.end(Outcome.VIOLATION, f"made a system call that no plugin may make: {name}")
 
     def _flooded(self) -> None:
@@ -317,7 +339,13 @@ class PluginProcess:
         )
         if self._why is not None:
             outcome, detail = self._why
-            return Ending(outcome, detail, signal=0 if exited else status, status=status if exited else 0)
+            return Ending(
+                outcome,
+                detail,
+                signal=0 if exited else status,
+                status=status if exited else 0,
+                call=self._call,
+            )
         if exited:
             return Ending(
                 Outcome.ERROR, f"exited with status {status}{': ' + last if last else ''}", status=status

@@ -40,8 +40,10 @@ class StdioDrain:
         if not chunk:
             self.close()
             return
-        if self._flooded(len(chunk)):
-            return
+        if not self._flooded(len(chunk)):
+            self._take(chunk)
+
+    def _take(self, chunk: bytes) -> None:
         *lines, self._partial = (self._partial + chunk).split(b"\n")
         for line in lines:
             self._tell(line)
@@ -88,11 +90,32 @@ class StdioDrain:
         os.close(self._fd)
 
     def _finish(self) -> None:
-        room = LIMITS.process.stdout_bytes_per_minute - self._this_minute
-        try:
-            rest = os.read(self._fd, min(CHUNK, room)) if room > 0 else b""
-        except BlockingIOError:
-            rest = b""
-        for line in (self._partial + rest).splitlines():
+        while rest := self._rest():
+            self._this_minute += len(rest)
+            self._take(rest)
+        for line in self._partial.splitlines():
             self._tell(line)
         self._partial = b""
+
+    def _rest(self) -> bytes:
+        room = LIMITS.process.stdout_bytes_per_minute - self._this_minute
+        try:
+            return os.read(self._fd, min(CHUNK, room)) if room > 0 else b""
+        except BlockingIOError:
+            return b""
+
+
+class Transcript(StdioDrain):
+    """All that one pipe said, within the same limit, for whoever put its writer there."""
+
+    def __init__(self, fd: int, on_flood: Callable[[], None]) -> None:
+        super().__init__(fd, lambda _: None, on_flood)
+        self._said = bytearray()
+
+    def _take(self, chunk: bytes) -> None:
+        self._said += chunk
+        super()._take(chunk)
+
+    @property
+    def text(self) -> str:
+        return self._said.decode("utf-8", "replace")

@@ -139,6 +139,7 @@ class Supervised:
                 "detail": ending.detail[:DETAIL],
                 "signal": ending.signal,
                 "status": ending.status,
+                "call": ending.call,
                 "pid": self.pid,
             },
             plugin=self.spec.ref,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ import pp_sdk
 
 from pp_host.errors import WallMissing
 from pp_host.limits import LIMITS
-from pp_host.sandbox.launch import Launch, discard
+from pp_host.sandbox.launch import Jailed, Launch, discard
 from pp_host.sandbox.plan import LEVELS, SandboxPlan
 from pp_host.supervisor.spec import PluginSpec
 
@@ -23,17 +24,31 @@ def plan_of(spec: PluginSpec) -> SandboxPlan:
 async def settle(launch: Launch, weakest: str, hash_seed: int) -> tuple[str, WallMissing | None]:
     """The strongest level that stands, and which wall a stronger one lacks; found by starting an empty process.
 
-    Raises WallMissing where not even `weakest` stands: the wall that is named is the strongest level's.
+    Raises WallMissing as `strongest` does.
+    """
+    plan = _plan(LEVELS[0], hash_seed, memory_mb=LIMITS.process.memory_mb, tmp_mb=0)
+    level, jailed, missing = await strongest(launch, plan, weakest)
+    discard(jailed)
+    return level, missing
+
+
+async def strongest(
+    launch: Launch, plan: SandboxPlan, weakest: str
+) -> tuple[str, Jailed, WallMissing | None]:
+    """A process behind the strongest walls that stand, and which wall a stronger level lacks.
+
+    Raises WallMissing where not even `weakest` stands, naming the strongest level's wall. Who is late lacks no wall:
+    nothing weaker is tried then.
     """
     missing: WallMissing | None = None
     for level in LEVELS[: LEVELS.index(weakest) + 1]:
-        plan = _plan(level, hash_seed, memory_mb=LIMITS.process.memory_mb, tmp_mb=0)
         try:
-            discard(await launch(plan, timeout_seconds=LIMITS.wire.handshake_seconds))
+            wanted = replace(plan, level=level)
+            return level, await launch(wanted, timeout_seconds=LIMITS.wire.handshake_seconds), missing
         except WallMissing as error:
             missing = missing or error
-        else:
-            return level, missing
+            if error.wall == "start":
+                break
     assert missing is not None
     raise missing
 

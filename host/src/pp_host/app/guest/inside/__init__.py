@@ -1,0 +1,1 @@
+"""What runs behind the walls for a guest, each a single file that knows the SDK and nothing of the host."""
