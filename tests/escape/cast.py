@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.escape import programs
-from tests.escape.programs import Program
+from tests.escape import sides
+from tests.escape.sides import Program
 from tests.escape.stage import Stage
 
 
@@ -22,12 +22,12 @@ class Cast:
 
     def outside(self) -> Program:
         if "outside" not in self._programs:
-            self._programs["outside"] = self._ends.enter_context(programs.outside())
+            self._programs["outside"] = self._ends.enter_context(sides.outside())
         return self._programs["outside"]
 
     def warden(self, level: str) -> Program:
         if level not in self._programs:
-            self._programs[level] = self._ends.enter_context(programs.warden(level, self._folder(level)))
+            self._programs[level] = self._ends.enter_context(sides.warden(level, self._folder(level)))
         return self._programs[level]
 
     def stage(self, name: str) -> Stage:

@@ -21,10 +21,10 @@ CAST = pytest.StashKey[Cast]()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "case" in metafunc.fixturenames:
-        cases: list[Case] = metafunc.module.CASES
+    """A module with a table has each of its rows tried at each level."""
+    cases: list[Case] = getattr(metafunc.module, "CASES", [])
+    if "attempt" in metafunc.fixturenames:
         metafunc.parametrize("case", cases, ids=[case.name for case in cases])
-    if "level" in metafunc.fixturenames:
         metafunc.parametrize("level", LEVELS)
 
 

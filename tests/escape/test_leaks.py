@@ -3,7 +3,7 @@
 import os
 
 from tests.escape.case import LEAKS, Case, Control, Holding, gets, raises, refused, soft
-from tests.escape.programs import MARK
+from tests.escape.sides import MARK
 
 SECRET = gets("secret")
 ACCOUNT = gets(os.getuid() or 231_072)

@@ -4,7 +4,7 @@ import os
 import sys
 
 from tests.escape.case import LEAKS, Case, Control, gets, raises
-from tests.escape.programs import HERE
+from tests.escape.sides import HERE
 
 ABSENT = raises("ModuleNotFoundError")
 PREFIXES = (os.path.dirname(os.__file__), str(HERE), sys.prefix)

@@ -3,7 +3,6 @@
 import ctypes
 import os
 import pwd
-import socket
 import sys
 import time
 
@@ -110,10 +109,6 @@ def memory():
 
 def working_folder():
     return os.getcwd()
-
-
-def peer():
-    return socket.socket(fileno=os.dup(3)).getpeername()
 
 
 def time_zone():

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -211,7 +212,8 @@ def test_threads_beyond_the_group_are_refused(caged):
 
 
 @real
-def test_a_group_that_cannot_be_bounded_is_not_left(plan):
+def test_a_group_that_cannot_be_bounded_is_not_left(monkeypatch):
+    monkeypatch.setattr(secrets, "token_hex", lambda _: f"only-of-{os.getpid()}")
     with pytest.raises(OSError, match="Invalid argument"):
         HERE.hold(os.getpid(), memory_mb=-7 * 2**50, processes=8)
-    assert not [found for folder in HERE.own.values() for found in folder.glob("pp-*")]
+    assert not [found for folder in HERE.own.values() for found in folder.glob(f"pp-only-of-{os.getpid()}")]
