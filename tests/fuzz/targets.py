@@ -275,10 +275,10 @@ TARGETS = {
     "dialogue": Target(frames, check_dialogue, 1500),
     "tables": Target(tables, check_table, 3000),
     "tables of the right length": Target(tables, resized, 3000),
-    "tables of odd values": Target(lambda: [b""], odd_tables, 1500),
+    "tables of odd values": Target(lambda: [b""], odd_tables, 800),
     "manifest": Target(manifests, check_manifest, 120),
     "settings": Target(schemas, check_schema, 4000),
     "archive": Target(archives, check_archive, 6000),
     "envelope": Target(envelopes, check_envelope, 8000),
-    "statement": Target(statements, check_statement, 2000),
+    "statement": Target(statements, check_statement, 1500),
 }

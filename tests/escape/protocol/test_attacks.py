@@ -9,7 +9,8 @@ from typing import Any
 import anyio
 import psutil
 import pytest
-from pp_host.errors import PluginError
+from pp_host.errors import PluginError, WallMissing
+from pp_host.supervisor import process
 from pp_host.supervisor.life import Life
 from pp_host.supervisor.supervised import Supervised
 
@@ -88,3 +89,33 @@ async def test_the_same_made_right_passes(bodies: Bodies, attack: Attack) -> Non
     (ending,) = stage.record.of("plugin.exit", hostile)
     assert (ending["outcome"], ending["detail"]) == ("ok", "stopped")
     assert hostile.calls == 1
+
+
+def missing(*_: Any) -> tuple[str, ...]:
+    raise WallMissing("seccomp", "absent", hint="a newer kernel")
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "words"),
+    [
+        ("hello twice", "violation", "'hello' while greeted"),
+        ("hello with a field more", "setup_error", "wall seccomp"),
+    ],
+)
+async def test_who_breaks_the_protocol_is_not_told_as_a_missing_wall(
+    bodies: Bodies, monkeypatch: pytest.MonkeyPatch, name: str, outcome: str, words: str
+) -> None:
+    """Where the walls do not hold either, what was said counts; the twin says hello rightly, and the wall counts."""
+    monkeypatch.setattr(process, "attest", missing)
+    attack = next(one for one in ATTACKS if one.name == name)
+    stage = Stage()
+    hostile = stage.plugin(spec_of("hostile", HOSTILE))
+    bodies.speeches = {HOSTILE: speech(attack, "wrong" if outcome == "violation" else "right")}
+    async with anyio.create_task_group() as lives:
+        with anyio.fail_after(DEADLINE_SECONDS):
+            lives.start_soon(hostile.live)
+            await fallen(hostile)
+    await asyncio.gather(*bodies.speaking)
+    (ending,) = stage.record.of("plugin.exit", hostile)
+    assert ending["outcome"] == outcome
+    assert words in ending["detail"]

@@ -25,6 +25,7 @@ from tests.escape.protocol.attacks import ATTACKS
 from tests.escape.protocol.stage import Beside, Record, Stage, children, decide, descriptors, fallen, spec_of
 from tests.escape.protocol.words import MIB
 
+pytestmark = pytest.mark.xdist_group("hostile processes")  # one session for all of them
 HERE = Path(__file__).parent
 DEADLINE_SECONDS = 120
 GROWTH_MB = 64

@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pp_host.keep.lines import Lines
 from pp_host.keep.values import Values
@@ -89,6 +89,7 @@ values = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(values)
 def test_its_spelling_is_ours(value: Any) -> None:
     spelled = foreign.pack(value)

@@ -87,23 +87,24 @@ async def test_ended_at_a_known_moment(moment: str, end: Any) -> None:
                 await anyio.sleep(0.005)
             await end(plugin)
     assert (plugin.life, children(), descriptors()) == (Life.STOPPED, set(), open_before)
-    assert len(stage.record.of("plugin.exit", plugin)) == 1
+    starts, exits = (len(stage.record.of(event, plugin)) for event in ("plugin.start", "plugin.exit"))
+    assert starts <= exits <= 1, "who ran has its end in the record"
 
 
 @pytest.mark.parametrize("end", ENDS)
-async def test_ended_at_twelve_moments_of_a_start(end: Any) -> None:
+async def test_ended_at_nine_moments_of_a_start(end: Any) -> None:
     """From before there is a process to after it runs, wherever in the start that is on this machine."""
     open_before = descriptors()
     whole = await seconds_of_a_start()
     reached = set()
-    for step in range(12):
+    for step in range(9):
         stage = Stage()
         plugin = made(stage, WELL)
         async with anyio.create_task_group() as lives:
             with anyio.fail_after(DEADLINE_SECONDS):
                 lives.start_soon(plugin.live)
-                await anyio.sleep(whole * step / 9)
-                if step == 11:
+                await anyio.sleep(whole * step / 7)
+                if step == 8:
                     await plugin.tried.wait()
                 reached.add(plugin.life)
                 await end(plugin)

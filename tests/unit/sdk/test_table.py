@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import struct
+import weakref
 from array import array
 from dataclasses import replace
 
@@ -504,3 +506,17 @@ def test_rows_are_found_by_their_ids_in_the_tables_order():
     table = build([MarketRow(id=name) for name in "abcd"])
     assert table.rows_of(["d", "b", "nowhere", "b"]) == [1, 3]
     assert table.rows_of([]) == []
+
+
+def test_a_table_that_nobody_holds_is_gone_at_once():
+    """Its block can be a mebibyte, and there is one in every cycle: none may wait for the garbage collector."""
+    table = build([MarketRow(id="m", question="?", yes_asks=((1, 1),))])
+    assert [row.question for row in table] == ["?"]
+    assert table.get("m").yes_ask == 1
+    gone = weakref.ref(table._cells)
+    gc.disable()
+    try:
+        del table
+        assert gone() is None
+    finally:
+        gc.enable()

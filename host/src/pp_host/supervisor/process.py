@@ -183,10 +183,6 @@ class PluginProcess:
         with anyio.move_on_after(LIMITS.wire.handshake_seconds):
             first: set[asyncio.Future[Any]] = {self._hello, self._ended}
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
-        if (
-            self._why is not None
-        ):  # it said hello and then what nobody may: the walls need no judgement any more
-            raise PluginGone(f"{self._spec.ref.id}: {self._why[1]}")
         if self._hello.done():
             return self._hello.result()
         if self._ended.done():

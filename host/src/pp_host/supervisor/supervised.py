@@ -87,7 +87,7 @@ class Supervised:
         return self.life is Life.BACKOFF
 
     async def _start(self) -> Ending:
-        """A running process in `_process`, else why there is none, which is then recorded."""
+        """A running process in `_process`, else why there is none."""
         ending = Ending(Outcome.OK, "stopped while it started")
         try:
             with anyio.CancelScope() as self._starting:
@@ -99,12 +99,11 @@ class Supervised:
                     launch=self._launch,
                 )
         except HostError as error:
-            self.trouble, ending = error, _unstarted(error)
+            self.pid, self.trouble = 0, error
+            ending = self._ended(_unstarted(error))
         if self._process is not None:
             self._started(self._process)
-            return ending
-        self.pid = 0
-        return self._ended(ending)
+        return ending
 
     def _started(self, process: PluginProcess) -> None:
         self.pid = process.pid

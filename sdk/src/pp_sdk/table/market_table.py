@@ -1,7 +1,9 @@
 """MarketTable: one immutable snapshot of markets, read as rows or as columns.
 
 Laws: the bytes are the table; nothing is copied out of them before somebody asks. A view handed out keeps the
-block alive. Values follow the rules in `checks` because `decode` refuses everything else.
+block alive, and nothing else does: a table refers to nothing that refers to it, so that its megabyte is given back at
+once and not when the garbage collector comes by. Values follow the rules in `checks` because `decode` refuses
+everything else.
 """
 
 from __future__ import annotations
@@ -19,12 +21,12 @@ from pp_sdk.table.row import Levels, Row
 class _Cells(dict[str, list[Any]]):
     """Columns as Python lists, each made when a row first reads it."""
 
-    def __init__(self, table: MarketTable) -> None:
+    def __init__(self, sections: Sections) -> None:
         super().__init__()
-        self._table = table
+        self._sections = sections
 
     def __missing__(self, name: str) -> list[Any]:
-        cells = self[name] = self._table.cells(name)
+        cells = self[name] = _values(self._sections, name)
         return cells
 
 
@@ -35,7 +37,7 @@ class MarketTable:
 
     def __init__(self, sections: Sections) -> None:
         self._sections = sections
-        self._cells = _Cells(self)
+        self._cells = _Cells(sections)
         self._digest: str | None = None
         self._index: dict[str, int] | None = None
 
@@ -113,22 +115,26 @@ class MarketTable:
 
     def cells(self, name: str) -> list[Any]:
         """A column as Python values: str, int, or None where null."""
-        if name in TEXT_INDEX:
-            return self._texts(name)
-        values: list[Any] = self._sections.column(name).tolist()
-        if name not in BITMAP_INDEX:
-            return values
-        bits = int.from_bytes(self._sections.bitmap(name), "little")
-        return [
-            value if valid else None
-            for value, valid in zip(values, lanes.bit_flags(bits, len(values)), strict=True)
-        ]
+        return _values(self._sections, name)
 
-    def _texts(self, name: str) -> list[str]:
-        sections = self._sections
-        start = TEXT_INDEX[name] * sections.rows
-        bounds, text = sections.string_offsets, sections.text
-        return [
-            str(text[bounds[ref] : bounds[ref + 1]], "utf-8")
-            for ref in sections.refs[start : start + sections.rows]
-        ]
+
+def _values(sections: Sections, name: str) -> list[Any]:
+    if name in TEXT_INDEX:
+        return _texts(sections, name)
+    values: list[Any] = sections.column(name).tolist()
+    if name not in BITMAP_INDEX:
+        return values
+    bits = int.from_bytes(sections.bitmap(name), "little")
+    return [
+        value if valid else None
+        for value, valid in zip(values, lanes.bit_flags(bits, len(values)), strict=True)
+    ]
+
+
+def _texts(sections: Sections, name: str) -> list[str]:
+    start = TEXT_INDEX[name] * sections.rows
+    bounds, text = sections.string_offsets, sections.text
+    return [
+        str(text[bounds[ref] : bounds[ref + 1]], "utf-8")
+        for ref in sections.refs[start : start + sections.rows]
+    ]
