@@ -36,7 +36,7 @@ demo: setup
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-# Minutes more: whole recorded tapes, each figure recomputed by an accountant of its own; the fuzzers a hundred times longer.
+# Minutes more: whole recorded tapes, each figure recomputed by an accountant of its own; the fuzzers ten times longer.
 soak: .venv/.dev
 	$(BIN)/python -m pytest -m soak
 

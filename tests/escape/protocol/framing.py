@@ -212,14 +212,10 @@ def ids() -> list[Attack]:
 
 
 def floods() -> list[Attack]:
-    def asks(count: int) -> bytes:
-        return b"".join(ask(2 * n) for n in range(1, count + 1))
-
     def gets(count: int) -> bytes:
         return b"".join(ask(2 * n, "kv.get", name="k") for n in range(1, count + 1))
 
     return [
-        Attack("65 questions at once", "idle", said(asks(65)), said(asks(64)), "more than 64 requests unanswered"),
         Attack("17 refused requests in a call", "idle", said(gets(17)), said(gets(16)),
                "more than 16 refused requests for each call of a hook"),
         Attack("4001 lines of log in a call", "idle", said(log() * 4001), said(log() * 4000),

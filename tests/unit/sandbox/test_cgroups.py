@@ -216,4 +216,21 @@ def test_a_group_that_cannot_be_bounded_is_not_left(monkeypatch):
     monkeypatch.setattr(secrets, "token_hex", lambda _: f"only-of-{os.getpid()}")
     with pytest.raises(OSError, match="Invalid argument"):
         HERE.hold(os.getpid(), memory_mb=-7 * 2**50, processes=8)
-    assert not [found for folder in HERE.own.values() for found in folder.glob(f"pp-only-of-{os.getpid()}")]
+    assert not [found for folder in HERE.own.values() for found in folder.glob(f"pp-*-only-of-{os.getpid()}")]
+
+
+@real
+def test_what_a_killed_host_left_is_removed_and_nothing_else(plan):
+    nobody = 2**22 + 1  # beyond the largest process id
+    names = {"left": f"pp-{nobody}-aa", "ours": f"pp-{os.getpid()}-bb", "foreign": f"other-{nobody}"}
+    groups = {name: [folder / each for folder in HERE.own.values()] for name, each in names.items()}
+    for group in {one for several in groups.values() for one in several}:
+        group.mkdir()
+    try:
+        HERE.prepare()
+        assert {name: [group.exists() for group in several] for name, several in groups.items()} == {
+            "left": [False, False], "ours": [True, True], "foreign": [True, True],
+        }  # fmt: skip
+    finally:
+        for group in {one for several in groups.values() for one in several if one.exists()}:
+            group.rmdir()

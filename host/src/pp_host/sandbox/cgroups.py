@@ -62,7 +62,13 @@ class Cgroups:
         return None
 
     def prepare(self) -> None:
-        """With v2: the host moves into a group of its own, so that there can be others beside it. Raises OSError."""
+        """Groups that a killed host left are removed; with v2 the host moves into one, so that there can be others.
+
+        Raises OSError.
+        """
+        for left in {group for folder in self.own.values() for group in folder.glob("pp-*-*")}:
+            if not Path("/proc", left.name.split("-")[1]).exists():
+                Cage({"": left}).close()
         if not self.unified:
             return
         (top,) = set(self.own.values())
@@ -73,7 +79,7 @@ class Cgroups:
 
     def hold(self, pid: int, *, memory_mb: int, processes: int) -> Cage:
         """A group around this process. Raises OSError; then none is left."""
-        name = f"pp-{secrets.token_hex(6)}"
+        name = f"pp-{os.getpid()}-{secrets.token_hex(6)}"
         cage = Cage({controller: folder / name for controller, folder in self.own.items()})
         try:
             for group in set(cage.groups.values()):

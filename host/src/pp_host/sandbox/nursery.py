@@ -36,10 +36,10 @@ class Zygote:
 
     def __init__(self, plan: ZygotePlan) -> None:
         self.children = 0
-        self._undo = contextlib.ExitStack()
-        with contextlib.ExitStack() as far:
-            self._control, far_control = socket_pair(socket.SOCK_SEQPACKET, self._undo, far)
-            self._stderr, far_stderr = pipe(self._undo, far)
+        self._plan = plan
+        with contextlib.ExitStack() as undo, contextlib.ExitStack() as far:
+            self._control, far_control = socket_pair(socket.SOCK_SEQPACKET, undo, far)
+            self._stderr, far_stderr = pipe(undo, far)
             self._process = subprocess.Popen(
                 command("zygote", str(far_control.fileno())),
                 env={"PYTHONHASHSEED": str(plan.hash_seed)},
@@ -50,8 +50,8 @@ class Zygote:
                 pass_fds=(far_control.fileno(),),
                 start_new_session=True,  # Ctrl-C reaches the host only, and a failed start can be swept up whole
             )
-            self._undo.callback(_end_group, self._process)
-        self._plan = plan
+            undo.callback(_end_group, self._process)
+            self._undo = undo.pop_all()
 
     async def ready(self) -> None:
         """Wait until its room stands. Raises WallMissing, naming the wall, why, and the remedy; ConnectionError."""
