@@ -253,12 +253,16 @@ async def test_an_answer_that_crosses_the_cancel_costs_the_call_and_no_more(
 
 
 async def passes_descriptors(sock: socket.socket, number: int) -> None:
-    """As many as one message can carry, with whole frames, halves of frames and single bytes."""
+    """As many as one message can carry with a whole frame; one each with halves of a frame and single bytes."""
     pipe = os.pipe()
-    rights = array.array("i", [pipe[1]] * 250)
     data = log()
-    for piece in (data, data[:3], data[3:], *(bytes([byte]) for byte in data)):
-        sock.sendmsg([piece], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+    sock.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [pipe[1]] * 250))])
+    for piece in (
+        data[:3],
+        data[3:],
+        *(bytes([byte]) for byte in data),
+    ):  # an ordinary user may have so many under way
+        sock.sendmsg([piece], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [pipe[1]]))])
     os.close(pipe[1])
     passed.append(pipe[0])
 
