@@ -118,13 +118,13 @@ class Launcher:
     ) -> int:
         """The pid of a child that waits for `go`. One at a time, so that none is ever without a holder."""
         async with self._turns.setdefault(plan.zygote, asyncio.Lock()):
-            zygote = await self._zygote(plan.zygote)
             try:
+                zygote = await self._zygote(plan.zygote)
                 zygote.bear(plan, fds)
                 far.close()  # so that its end shows as EOF
                 return await _announced(control)
             except ConnectionError:
-                words = zygote.last_words()
+                words = self._zygotes[plan.zygote].last_words()
                 self._end(plan.zygote)
                 raise walls.missing("start", 0, f"the zygote ended without a word{words}") from None
             except BaseException:  # a child that it made meanwhile must not be left
@@ -137,15 +137,7 @@ class Launcher:
             return kept
         self._end(plan)
         zygote = self._zygotes[plan] = Zygote(plan)
-        try:
-            await zygote.ready()
-        except ConnectionError:
-            words = zygote.last_words()
-            self._end(plan)
-            raise walls.missing("start", 0, f"the zygote ended without a word{words}") from None
-        except BaseException:
-            self._end(plan)
-            raise
+        await zygote.ready()
         return zygote
 
     def _end(self, plan: ZygotePlan) -> None:

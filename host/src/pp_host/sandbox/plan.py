@@ -45,6 +45,7 @@ class ZygotePlan:
 
     `packages` are visible read-only as SITE/<name>; `preload` is trusted code, imported before the walls are whole.
     room: a foreign program's files. Where there are any, the entry may become one of them, and nothing else.
+    told: fatal calls are told to the host, which has to listen and to end the process; else the kernel ends it.
     """
 
     level: str  # one of LEVELS
@@ -52,6 +53,7 @@ class ZygotePlan:
     preload: tuple[str, ...]
     hash_seed: int  # 0 to 4294967295, recorded so that a replay iterates in the same order
     room: tuple[RoomFile, ...] = ()
+    told: bool = False
 
     def encode(self) -> bytes:
         return json.dumps(dataclasses.asdict(self), default=str).encode()
@@ -68,7 +70,7 @@ class ZygotePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxPlan(ZygotePlan):
-    """`told`: fatal calls are told to the host, which has to listen and to end the process; else the kernel ends it."""
+    """What one process of such a zygote runs, and its bounds."""
 
     entry: str  # "package.module:function", called with (rpc_fd, selfcheck)
     memory_mb: int
@@ -78,7 +80,6 @@ class SandboxPlan(ZygotePlan):
     file_size_mb: int
     stack_mb: int
     tmp_mb: int  # 0: no /tmp
-    told: bool = False
 
     def __post_init__(self) -> None:
         names = [path.name for path in self.packages]

@@ -47,6 +47,7 @@ _LANDLOCK_OFF: Final = (
 )
 _LANDLOCK_MISSING: Final = "use a kernel of 5.13 or later built with CONFIG_SECURITY_LANDLOCK=y"
 _OTHER: Final = {
+    "foreign user": "this root may not become another user: run the host as an ordinary user",
     "seccomp": "use a kernel built with CONFIG_SECCOMP_FILTER=y",
     "start": "the machine is overloaded, or a preloaded module is broken: what is quoted are its last words",
     "preload": "what is preloaded may import only the plan's packages and the standard library",
@@ -88,8 +89,6 @@ def remedy(wall: str, number: int, around: Surroundings) -> str:
     """The most likely cause's; empty where nothing is known to help."""
     if wall in _NAMESPACE_WALLS:
         return _namespace_remedy(wall, number, around)
-    if wall == "foreign user":
-        return "this root may not become another user: run the host as an ordinary user"
     if wall in _FILTERS and number == errno.EPERM and around.is_confined:
         return f"{_WITHHELD[number]}: {_SERVICE}"
     if wall == "landlock":

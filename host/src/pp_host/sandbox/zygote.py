@@ -22,7 +22,7 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from pp_host.limits import LIMITS
 from pp_host.sandbox import capabilities, interpreter, jail, landlock, mounts, namespaces, process, seccomp
@@ -114,8 +114,7 @@ def _furnish(plan: ZygotePlan) -> None:
         with standing("landlock", ZYGOTE_FD):
             _permit(plan)
     if plan.level == "L3":
-        for told in (True, False):
-            seccomp.filter_program("L3", FIRST, foreign=bool(plan.room), tmp=False, told=told)
+        seccomp.filter_program("L3", FIRST, foreign=bool(plan.room), tmp=False, told=plan.told)
     gc.collect()
     gc.freeze()
 
@@ -135,7 +134,7 @@ def _serve(plan: ZygotePlan) -> tuple[SandboxPlan, list[int]]:
     while True:
         message, fds, _, _ = socket.recv_fds(control, LIMITS.sandbox.control_message_bytes, _FDS_OF_A_CHILD)
         if not message:
-            _end()
+            os._exit(0)
         _, child_control, _, _ = fds
         with standing("pid namespace", child_control):
             pid = namespaces.clone_child(plan.level)
@@ -145,7 +144,3 @@ def _serve(plan: ZygotePlan) -> tuple[SandboxPlan, list[int]]:
         tell(child_control, "child", pid)
         for fd in fds:
             os.close(fd)
-
-
-def _end() -> NoReturn:
-    os._exit(0)

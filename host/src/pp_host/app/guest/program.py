@@ -10,14 +10,11 @@ from pathlib import Path
 
 from pp_sdk.types import SnapshotRequest
 
-from pp_host.app.guest.visit import INSIDE, Visit, admitted, late, spec_of
+from pp_host.app.guest.visit import Visit, admitted, late, plan_with, spec_of
 from pp_host.clock import SystemClock
 from pp_host.errors import OperatorError, PluginError, PluginGone, PluginTimeout, PluginUnstarted
-from pp_host.sandbox.plan import SandboxPlan
 from pp_host.sandbox.room import PLACE, furnish
 from pp_host.supervisor.life import Outcome
-from pp_host.supervisor.plan import plan_of
-from pp_host.supervisor.spec import PluginSpec
 from pp_host.trust.manifest import PluginLimits
 
 _FOREIGN = stat.S_IROTH | stat.S_IXOTH
@@ -29,7 +26,7 @@ async def run_program(file: Path, words: Sequence[str], limits: PluginLimits) ->
     _check_open(file)
     spec = spec_of(_BYTES, limits, hooks=("snapshot",), config={"program": PLACE, "words": list(words)})
     now = SystemClock().now()
-    async with admitted(spec, _plan(spec, file)) as guest:
+    async with admitted(spec, replace(plan_with(spec, "program"), room=furnish(file))) as guest:
         try:
             await guest.process.prepare(now)
             await guest.process.call("snapshot", SnapshotRequest(now=now))
@@ -47,14 +44,3 @@ def _check_open(file: Path) -> None:
     """Where root runs the host a guest is nobody that the file's owner knows."""
     if os.geteuid() == 0 and file.stat().st_mode & _FOREIGN != _FOREIGN:
         raise OperatorError(f"{file}: closed to the foreign user that it runs as", hint=f"chmod o+rx {file}")
-
-
-def _plan(spec: PluginSpec, file: Path) -> SandboxPlan:
-    plan = plan_of(spec)
-    return replace(
-        plan,
-        packages=(*plan.packages, INSIDE / "program.py"),
-        preload=(*plan.preload, "program"),
-        entry="program:main",
-        room=furnish(file),
-    )

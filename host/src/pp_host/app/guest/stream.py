@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -16,15 +16,12 @@ import psutil
 from pp_sdk.memfd import seal
 from pp_sdk.types import SnapshotRequest
 
-from pp_host.app.guest.visit import INSIDE, Visit, admitted, contents, late, spec_of
+from pp_host.app.guest.visit import Visit, admitted, contents, late, plan_with, spec_of
 from pp_host.clock import SystemClock
 from pp_host.errors import PluginError, WallMissing
 from pp_host.limits import LIMITS
 from pp_host.sandbox.launch import Jailed
-from pp_host.sandbox.plan import SandboxPlan
-from pp_host.supervisor.plan import plan_of
 from pp_host.supervisor.process import PluginProcess
-from pp_host.supervisor.spec import PluginSpec
 from pp_host.trust.manifest import PluginLimits
 
 _LOOK_SECONDS = 0.02  # between two looks at the host's memory
@@ -52,7 +49,7 @@ async def send_stream(file: Path, after: After, limits: PluginLimits) -> Heard:
     """Raises OperatorError for a file that cannot be read, Refused where a wall is missing."""
     stream = contents(file, LIMITS.sandbox.stream_bytes)
     spec = spec_of(b"\0", limits)
-    arrival = admitted(spec, _plan(spec, after), lambda jailed: _hand_over(jailed, stream))
+    arrival = admitted(spec, plan_with(spec, "peer", after), lambda jailed: _hand_over(jailed, stream))
     async with arrival as guest, _watched() as memory:
         loop = asyncio.get_running_loop()
         loop.call_later(limits.wall_seconds_per_call, guest.process.end, *late(limits))
@@ -71,16 +68,6 @@ async def _listen(process: PluginProcess, after: After) -> None:
     except WallMissing:
         if after is not After.OPENED:  # else the stream's own hello lied about the walls
             raise
-
-
-def _plan(spec: PluginSpec, after: After) -> SandboxPlan:
-    plan = plan_of(spec)
-    return replace(
-        plan,
-        packages=(*plan.packages, INSIDE / "peer.py"),
-        preload=(*plan.preload, "peer"),
-        entry=f"peer:{after}",
-    )
 
 
 def _hand_over(jailed: Jailed, stream: bytes) -> None:

@@ -21,7 +21,7 @@ from pp_host.model import PluginRef
 from pp_host.sandbox.launch import Jailed, launch
 from pp_host.sandbox.plan import LEVELS, SandboxPlan
 from pp_host.supervisor.life import Outcome
-from pp_host.supervisor.plan import strongest
+from pp_host.supervisor.plan import plan_of, strongest
 from pp_host.supervisor.process import Ending, PluginProcess
 from pp_host.supervisor.spec import PluginSpec
 from pp_host.supervisor.stdio import Transcript
@@ -124,6 +124,17 @@ def spec_of(
         cpu_seconds=limits.cpu_seconds_per_call,
         wall_seconds=limits.wall_seconds_per_call,
         outer_seconds=limits.wall_seconds_per_call,
+    )
+
+
+def plan_with(spec: PluginSpec, module: str, function: str = "main") -> SandboxPlan:
+    """The plan of a plugin in which a module of `inside` takes the runner's place."""
+    plan = plan_of(spec)
+    return replace(
+        plan,
+        packages=(*plan.packages, INSIDE / f"{module}.py"),
+        preload=(*plan.preload, module),
+        entry=f"{module}:{function}",
     )
 
 
